@@ -1,0 +1,1 @@
+"""The bank port and one folder for each family of banks."""
