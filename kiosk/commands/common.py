@@ -1,0 +1,82 @@
+"""What all words of the command line share: `--data`, `--json`, and one way to print an answer.
+
+It does not map errors to exit codes (`kiosk.cli` does) and reads no settings.
+A word returns its exit code (or None for 0): 0 ok, 1 the answer is no; 2 and 3 are errors, which
+are raised as `BadInputError` and `SetupError`.
+Invariant: with `--json` the last line of stdout is exactly one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kiosk.domain.errors import SetupError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+APPLICATION_DIR_NAME = "smiletill"
+
+
+def default_data_dir() -> Path:
+    """Return the installation that is meant when `--data` is not given.
+
+    `$XDG_DATA_HOME/smiletill`, else `~/.local/share/smiletill` (XDG base directories; a relative
+    `XDG_DATA_HOME` is ignored, as that specification asks).
+
+    Raises:
+        SetupError: There is neither a usable `XDG_DATA_HOME` nor a home directory.
+    """
+    base = os.environ.get("XDG_DATA_HOME", "")
+    if base and Path(base).is_absolute():
+        return Path(base) / APPLICATION_DIR_NAME
+    try:
+        home = Path.home()
+    except RuntimeError as error:
+        raise SetupError(
+            "There is no home directory to keep the installation in.",
+            code="no_home_directory",
+            mend="Name one with --data DIR.",
+        ) from error
+    return home / ".local" / "share" / APPLICATION_DIR_NAME
+
+
+# The parameter is called `data_dir` and is always a Path. The folder need not exist yet.
+data_option = click.option(
+    "--data",
+    "data_dir",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=default_data_dir,
+    show_default="your XDG data directory/smiletill",
+    help="The installation: vault, journal, settings and sandbox live in this folder.",
+)
+
+# The parameter is called `as_json`.
+json_option = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    default=False,
+    help="Print one JSON object as the last line of stdout.",
+)
+
+
+def emit(result: Mapping[str, Any], as_json: bool, human: str) -> None:  # noqa: FBT001
+    """Print a word's answer, for a program or for a person.
+
+    Args:
+        result: The answer's keys as in the contract of ARCHITECTURE.md. Must be plain JSON values:
+            a NaN or an unknown type is our bug and raises ValueError or TypeError.
+        as_json: What `json_option` delivered.
+        human: The same answer in words; may have several lines; not printed with `--json`.
+    """
+    if as_json:
+        click.echo(json.dumps(result, allow_nan=False))
+    else:
+        click.echo(human)
