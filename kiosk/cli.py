@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kiosk.domain.errors import SetupError, SmileTillError
+from models.errors import PackError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,9 +62,7 @@ def short_help_of(point: EntryPoint) -> str:
     except (ImportError, AttributeError, SyntaxError, OSError):
         return ""
     commands = [
-        node
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef) and node.name == point.attr
+        node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == point.attr
     ]
     docstring = (ast.get_docstring(commands[0]) if commands else None) or ast.get_docstring(tree)
     return (docstring or "").partition("\n")[0]
@@ -149,7 +148,7 @@ def run_command(arguments: Sequence[str]) -> int:
         # Not standalone: click returns the word's return value, or the code given to ctx.exit().
         code: Any = smiletill.main(list(arguments), prog_name=PROGRAM, standalone_mode=False)
         sys.stdout.flush()
-    except SmileTillError as error:
+    except (SmileTillError, PackError) as error:
         _report(error.code, error.message, error.mend, as_json=as_json)
         return error.exit_code
     except click.UsageError as error:
