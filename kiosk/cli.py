@@ -151,6 +151,9 @@ def run_command(arguments: Sequence[str]) -> int:
     except (SmileTillError, PackError) as error:
         _report(error.code, error.message, error.mend, as_json=as_json)
         return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return EXIT_USAGE
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else PROGRAM
         _report("usage", error.format_message(), f"Try '{where} --help'.", as_json=as_json)

@@ -1,4 +1,4 @@
-"""What every test can count on: its own environment, shared data or a reasoned skip, no leaked thread.
+"""What every test can count on: own environment, shared data or a reasoned skip, no leaked thread.
 
 Qt draws offscreen unless the developer says otherwise; it must be said before Qt is imported.
 """

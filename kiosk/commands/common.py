@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from kiosk.domain.errors import SetupError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 APPLICATION_DIR_NAME = "smiletill"
 
