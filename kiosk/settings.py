@@ -1,0 +1,79 @@
+"""The settings of one installation: read from `settings.toml`, checked strictly, with defaults.
+
+Nothing secret and no threshold of the eyes lives here: keys come from the environment, thresholds
+from the model pack and the policy.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from kiosk.domain.errors import BadInputError
+from kiosk.domain.order import PAYEE_LENGTH_MAX
+
+SETTINGS_BYTES_MAX = 65_536
+
+
+class BankSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which bank connector, and where its bank is."""
+
+    connector: str = "sandbox"
+    url: str = ""
+    """Empty for the sandbox: its process writes down where it listens."""
+
+
+class MoneySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Limits of the money process."""
+
+    resolve_window_s: float = 25.0
+    """Seconds that a customer waits while an unclear answer is resolved (payments.md, 5.3)."""
+    no_pin_ceiling_minor_units: int = 5_000
+    """50.00: above it a PIN is asked (PSD2 RTS, Article 11: EUR 50 a contactless payment)."""
+    no_pin_day_minor_units: int = 15_000
+    """150.00 a day without a PIN (PSD2 RTS, Article 11: EUR 150 in sum)."""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything an owner may set."""
+
+    payee: str = "SmileTill Sandbox Bistro"
+    currency: str = "GBP"
+    claim: str = "on_doubt"
+    """When phone digits are asked: `on_doubt`, or `first` (always)."""
+    bank: BankSettings = BankSettings()
+    money: MoneySettings = MoneySettings()
+
+    def __post_init__(self) -> None:
+        """Refuse what no part could work with."""
+        if not 0 < len(self.payee) <= PAYEE_LENGTH_MAX:
+            message = f"payee must have 1 to {PAYEE_LENGTH_MAX} characters"
+            raise ValueError(message)
+        if self.claim not in {"on_doubt", "first"}:
+            message = "claim must be on_doubt or first"
+            raise ValueError(message)
+
+
+def load_settings(data_dir: Path) -> Settings:
+    """Read `settings.toml` of an installation; without the file, the defaults.
+
+    Raises:
+        BadInputError: The file is too long, no TOML, or has a key or value that means nothing.
+    """
+    path = data_dir / "settings.toml"
+    if not path.exists():
+        return Settings()
+    try:
+        raw = path.read_bytes()
+        if len(raw) > SETTINGS_BYTES_MAX:
+            message = "the file is too long"
+            raise ValueError(message)  # noqa: TRY301 - joins the other faults of the file
+        return msgspec.toml.decode(raw, type=Settings)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise BadInputError(
+            f"settings.toml cannot be used: {error}.",
+            code="settings_bad",
+            mend="Mend or remove the file; docs name every key.",
+        ) from error
+
