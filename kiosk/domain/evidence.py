@@ -17,3 +17,39 @@ class CameraKind(enum.Enum):
     def is_live(self) -> bool:
         """Say whether a person stands before it now."""
         return self is CameraKind.DEVICE
+
+
+class PadVerdict(enum.Enum):
+    """What presentation attack detection says of a sequence; only BONA_FIDE may ever pay."""
+
+    UNDECIDED = "undecided"
+    BONA_FIDE = "bona_fide"
+    ATTACK = "attack"
+
+
+class Reason(enum.Enum):
+    """Why a frame did not count, or why a probe came to nothing.
+
+    The value is the stable code in reports; `is_pad` marks those of presentation attack detection.
+    """
+
+    NO_FACE = "no_face"
+    TWO_FACES = "two_faces"
+    TOO_FAR = "too_far"
+    TOO_CLOSE = "too_close"
+    NOT_CENTRED = "not_centred"
+    TOO_DARK = "too_dark"
+    TOO_BRIGHT = "too_bright"
+    LOW_CONTRAST = "low_contrast"
+    BLURRED = "blurred"
+    TURNED_AWAY = "turned_away"
+    FACE_CHANGED = "face_changed"
+    FRAMES_DISAGREE = "frames_disagree"
+    TOO_FEW_FRAMES = "too_few_frames"
+    PAD_TEXTURE = "pad_texture"
+    PAD_UNDECIDED = "pad_undecided"
+
+    @property
+    def is_pad(self) -> bool:
+        """Say whether presentation attack detection gave this reason."""
+        return self in {Reason.PAD_TEXTURE, Reason.PAD_UNDECIDED}
