@@ -1,0 +1,162 @@
+"""The word `models`: list, install, verify, choose model packs, and print their licences.
+
+It only connects `models.store` and `models.download` with the command line; no rule about packs
+lives here. `verify` answers no (exit 1) when a file is wrong; everything else that goes wrong is
+an error of `models.errors`.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from tqdm import tqdm
+
+from kiosk.commands.common import data_option, emit, json_option
+from models import download, store
+
+if TYPE_CHECKING:
+    from models.pack import Pack
+
+_name = click.argument("name")
+
+
+@click.group("models")
+def models() -> None:
+    """Install, verify and choose the packs of neural networks."""
+
+
+@models.command("list")
+@data_option
+@json_option
+def list_(data_dir: Path, as_json: bool) -> None:  # noqa: FBT001
+    """Show the packs: which are here, and which one is used."""
+    current = store.current_pack(data_dir)
+    rows = [_list_row(listing, current) for listing in store.listings(data_dir)]
+    emit({"packs": rows, "current": current}, as_json, "\n".join(map(_list_line, rows)))
+
+
+@models.command()
+@_name
+@click.option(
+    "--from",
+    "from_dir",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Take the files from this folder instead of downloading them.",
+)
+@data_option
+@json_option
+def install(name: str, from_dir: Path | None, data_dir: Path, as_json: bool) -> None:  # noqa: FBT001
+    """Bring a pack's files, verify them, and put them in place in one step."""
+    known = store.known_pack(name)
+    if from_dir is None:
+        download.require_addresses(known)
+    total = sum(stage.size_bytes for stage in known.own_stages)
+    with tqdm(total=total, unit="B", unit_scale=True, desc=name, file=sys.stderr) as bar:
+
+        def on_bytes(count: int) -> None:
+            bar.update(count)
+
+        fetch: store.Fetch = (
+            partial(download.fetch, on_bytes=on_bytes)
+            if from_dir is None
+            else store.copy_from(from_dir, on_bytes=on_bytes)
+        )
+        pack = store.install(name, data_dir, fetch)
+    emit(
+        {"installed": pack.id, "folder": str(pack.folder), "files": len(pack.own_stages)},
+        as_json,
+        f"Installed {pack.id} in {pack.folder}.",
+    )
+
+
+@models.command()
+@click.argument("name", required=False)
+@data_option
+@json_option
+def verify(name: str | None, data_dir: Path, as_json: bool) -> int:  # noqa: FBT001
+    """Read every file of one pack, or of all that are here, and compare its hash."""
+    checks = store.verify(name, data_dir) if name else store.verify_all(data_dir)
+    rows = [
+        {
+            "pack": check.pack,
+            "file": check.file,
+            "ok": check.problem is None,
+            "problem": check.problem and check.problem.code,
+        }
+        for check in checks
+    ]
+    lines = [f"{check.pack}/{check.file}: {check.problem or 'ok'}" for check in checks]
+    is_ok = all(row["ok"] for row in rows)
+    emit({"ok": is_ok, "files": rows}, as_json, "\n".join(lines))
+    return 0 if is_ok else 1
+
+
+@models.command()
+@_name
+@data_option
+@json_option
+def use(name: str, data_dir: Path, as_json: bool) -> None:  # noqa: FBT001
+    """Verify a pack and let this installation work with it."""
+    pack = store.use(name, data_dir)
+    emit({"current": pack.name, "id": pack.id}, as_json, f"This installation uses {pack.id}.")
+
+
+@models.command()
+@data_option
+@json_option
+def licences(data_dir: Path, as_json: bool) -> None:  # noqa: FBT001
+    """Print licence, source and commit of every file of every pack."""
+    packs = [entry.pack for entry in store.listings(data_dir) if entry.pack is not None]
+    rows = [_licence_row(pack) for pack in packs]
+    lines: list[str] = []
+    for row in rows:
+        lines.append(f"{row['id']}: commercial use {'yes' if row['commercial_use'] else 'NO'}")
+        lines += [
+            f"  {file['file']} ({file['stage']}): {file['licence']}, {file['source']},"
+            f" {file['commit']}"
+            for file in row["files"]
+        ]
+    emit({"packs": rows}, as_json, "\n".join(lines))
+
+
+def _list_row(listing: store.Listing, current: str) -> dict[str, Any]:
+    pack = listing.pack
+    state = "damaged" if listing.problem else "installed" if listing.installed else "not installed"
+    return {
+        "name": listing.name,
+        "id": pack and pack.id,
+        "state": state,
+        "installed": listing.installed,
+        "current": listing.name == current,
+        "commercial_use": pack is not None and pack.commercial_use,
+        "bytes": sum(stage.size_bytes for stage in pack.stages) if pack else 0,
+        "folder": str(pack.folder) if pack and listing.installed else None,
+        "problem": listing.problem and listing.problem.message,
+    }
+
+
+def _list_line(row: dict[str, Any]) -> str:
+    mark = "*" if row["current"] else " "
+    use_allowed = "yes" if row["commercial_use"] else "no"
+    size_mb = row["bytes"] / 1e6
+    line = f"{mark} {row['name']:<12} {row['state']:<14} {size_mb:6.1f} MB"
+    return f"{line}  commercial use: {use_allowed}  {row['problem'] or ''}".rstrip()
+
+
+def _licence_row(pack: Pack) -> dict[str, Any]:
+    files = [
+        {
+            "file": stage.file.name,
+            "stage": stage.name,
+            "licence": stage.licence,
+            "source": stage.source,
+            "commit": stage.commit,
+        }
+        for stage in pack.stages
+    ]
+    return {"id": pack.id, "commercial_use": pack.commercial_use, "files": files}

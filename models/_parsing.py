@@ -1,0 +1,140 @@
+"""From the text of a `pack.toml` to a `Pack`, with every key checked; no model file is opened.
+
+A manifest can only name files in its own folder: a file is a bare name. One stage, the
+expression, may be taken whole from another pack, and only from one shipped with this program,
+one step deep.
+"""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, cast
+
+from models._reading import Table, manifest_error, read_toml
+from models.pack import Pack, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from models.pack import Colour
+
+MANIFEST_NAME: Final = "pack.toml"
+MANIFEST_VERSION: Final = 1
+PACK_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
+# The largest official file a pack is known to need is AuraFace's 260 MB encoder.
+FILE_BYTES_MAX: Final = 1 << 30
+PAD_STAGES_MAX: Final = 8
+
+_FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}\.onnx")
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+
+
+def read_manifest(path: Path, *, folder: Path, shipped_dir: Path) -> Pack:
+    """Read a manifest.
+
+    Args:
+        path: The `pack.toml`.
+        folder: Where the pack's files are to be.
+        shipped_dir: The shipped packs, from which a stage may be taken.
+
+    Raises:
+        PackManifestError: It is absent, of another version, or says something impossible.
+    """
+    table = read_toml(path)
+    version = table.take("manifest_version")
+    if version != MANIFEST_VERSION or isinstance(version, bool):
+        raise manifest_error(
+            path, f"has version {version!r}, and this program reads only {MANIFEST_VERSION}"
+        )
+    name = table.text("name")
+    if not PACK_NAME.fullmatch(name):
+        raise table.error("name must be lower-case letters, digits and _")
+    number = table.whole("version", least=1, most=1_000_000)
+    stages = Table(path, "stage", table.take("stage"))
+    pack = Pack(
+        id=f"{name}@{number}",
+        name=name,
+        version=number,
+        folder=folder,
+        detector=_stage(path, folder, "detector", stages.take("detector")),
+        encoder=_stage(path, folder, "encoder", stages.take("encoder")),
+        pad=_pad_stages(path, folder, stages.take("pad")),
+        expression=_expression(path, folder, stages, shipped_dir),
+        thresholds=MappingProxyType(Table(path, "thresholds", table.take("thresholds")).numbers()),
+        calibration=_calibration(path, table),
+        commercial_use=table.flag("commercial_use"),
+    )
+    stages.close()
+    table.close()
+    files = [stage.file for stage in pack.stages]
+    if len(set(files)) != len(files):
+        raise manifest_error(path, "names one file for two stages")
+    return pack
+
+
+def _calibration(path: Path, table: Table) -> Mapping[str, object]:
+    values = table.take("calibration") if "calibration" in table else {}
+    if not isinstance(values, dict):
+        raise manifest_error(path, "has a calibration that is not a table")
+    return MappingProxyType(values)
+
+
+def _pad_stages(path: Path, folder: Path, values: object) -> tuple[Stage, ...]:
+    if not isinstance(values, list) or not 1 <= len(values) <= PAD_STAGES_MAX:
+        raise manifest_error(path, f"needs from 1 to {PAD_STAGES_MAX} tables [[stage.pad]]")
+    return tuple(_stage(path, folder, "pad", value) for value in values)
+
+
+def _expression(path: Path, folder: Path, stages: Table, shipped_dir: Path) -> Stage | None:
+    if "expression" not in stages:
+        return None
+    values = stages.take("expression")
+    if not isinstance(values, dict) or "from_pack" not in values:
+        return _stage(path, folder, "expression", values)
+    table = Table(path, "stage.expression", values)
+    lender = table.text("from_pack")
+    table.close()
+    manifest = shipped_dir / lender / MANIFEST_NAME
+    if not PACK_NAME.fullmatch(lender) or not manifest.is_file():
+        raise table.error(f"from_pack {lender!r} is not a pack shipped with this program")
+    # Read as a stage with a file of its own: a lender that borrows too is refused here.
+    lent = Table(manifest, "stage", read_toml(manifest).take("stage"))
+    return _stage(manifest, manifest.parent, "expression", lent.take("expression"))
+
+
+def _stage(path: Path, folder: Path, name: str, values: object) -> Stage:
+    table = Table(path, f"stage.{name}", values)
+    file_name = table.text("file")
+    if not _FILE_NAME.fullmatch(file_name):
+        raise table.error(f"file must be the bare name of an .onnx file, and {file_name!r} is not")
+    sha256 = table.text("sha256")
+    if not _SHA256.fullmatch(sha256):
+        raise table.error("sha256 must be 64 lower-case hex digits")
+    colour = table.text("colour")
+    if colour not in {"BGR", "RGB", "GREY"}:
+        raise table.error("colour must be BGR, RGB or GREY")
+    stage = Stage(
+        name=name,
+        kind=table.text("kind"),
+        file=folder / file_name,
+        sha256=sha256,
+        input_size=table.size("input_size"),
+        colour=cast("Colour", colour),
+        mean=table.number("mean"),
+        std=table.number("std"),
+        crop_scale=table.number("crop_scale") if name == "pad" else None,
+        output=table.text("output"),
+        licence=table.text("licence"),
+        source=table.text("source"),
+        commit=table.text("commit"),
+        size_bytes=table.whole("bytes", least=1, most=FILE_BYTES_MAX),
+        url=table.text("url", default=""),
+    )
+    table.close()
+    if stage.std <= 0 or (stage.crop_scale is not None and stage.crop_scale <= 0):
+        raise table.error("std and crop_scale must be above zero")
+    if stage.url and not stage.url.startswith("https://"):
+        raise table.error("url must begin with https://")
+    return stage

@@ -1,0 +1,100 @@
+"""What a pack is, as frozen values: `Stage` and `Pack`.
+
+Nothing here reads a file. Where a path stands, it is where the file must lie; whether it is the
+right file is known only after `models.integrity.verify_file()`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# The packs that come with this program; `starter` with its weights, others as manifests only.
+SHIPPED_DIR: Final = Path(__file__).parent / "packs"
+
+Colour = Literal["BGR", "RGB", "GREY"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One network of a pack and everything its reader must know.
+
+    Attributes:
+        name: Its place: "detector", "encoder", "pad" or "expression".
+        kind: What code reads it: "yunet", "arcface", "minifasnet", "smile48".
+        file: Where the weights lie.
+        sha256: The weights' SHA-256, lower-case hex.
+        input_size: (width, height) in pixels.
+        colour: Channel order the network wants.
+        mean: Subtracted from the 0…255 pixel before the network.
+        std: Divided by after that. 0 and 1 mean: raw pixels (any scaling is inside the graph).
+        crop_scale: PAD only: the face box is enlarged by this before it is cut out.
+        output: The output's name and meaning, in words.
+        licence: SPDX name of the weights' licence.
+        source: Where the weights come from: a URL, or "made for this project".
+        commit: The fixed commit or release of that source.
+        size_bytes: The file's length.
+        url: Where `models install` may download the file; "" when nowhere.
+    """
+
+    name: str
+    kind: str
+    file: Path
+    sha256: str
+    input_size: tuple[int, int]
+    colour: Colour
+    mean: float
+    std: float
+    crop_scale: float | None
+    output: str
+    licence: str
+    source: str
+    commit: str
+    size_bytes: int = 0
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """The networks that work together, and the figures that belong to them.
+
+    Attributes:
+        id: Name and version, "mobileface@1"; templates carry it.
+        name: The pack's name.
+        version: Grows when templates of the old one can no longer be compared.
+        folder: Where the pack's own files lie.
+        detector: Finds faces and five landmarks.
+        encoder: Turns an aligned face into an embedding.
+        pad: The PAD networks; the score is their mean.
+        expression: Tells a smile; None when the pack has no such stage.
+        thresholds: Single figures by name, as the manifest says.
+        calibration: The manifest's [calibration] table as read (impostor tail and the like).
+        commercial_use: Whether every licence in the pack allows it.
+    """
+
+    id: str
+    name: str
+    version: int
+    folder: Path
+    detector: Stage
+    encoder: Stage
+    pad: tuple[Stage, ...]
+    expression: Stage | None
+    thresholds: Mapping[str, float]
+    calibration: Mapping[str, object]
+    commercial_use: bool
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Every stage in the order a frame meets them."""
+        last = () if self.expression is None else (self.expression,)
+        return (self.detector, self.encoder, *self.pad, *last)
+
+    @property
+    def own_stages(self) -> tuple[Stage, ...]:
+        """The stages whose files lie in the pack's own folder (a lent stage's file does not)."""
+        return tuple(stage for stage in self.stages if stage.file.parent == self.folder)
