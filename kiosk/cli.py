@@ -18,16 +18,14 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Iterator, Sequence
 from importlib.metadata import EntryPoint, entry_points, version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from kiosk.domain.errors import SetupError, SmileTillError
 from models.errors import PackError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 COMMAND_GROUP = "smiletill.commands"
 PROGRAM = "smiletill"
@@ -89,9 +87,8 @@ class LazyCommands(click.Group):
         try:
             command = point.load()
         except (ImportError, AttributeError) as error:
-            part = getattr(error, "name", None) or point.value
             raise SetupError(
-                f"The word '{cmd_name}' cannot be loaded because '{part}' is missing.",
+                f"The word '{cmd_name}' cannot be loaded: {error}.",
                 code="command_not_loadable",
                 mend="Set the program up again: remove .venv and start ./run once more.",
             ) from error
@@ -120,11 +117,21 @@ def _report(error: str, message: str, mend: str, *, as_json: bool) -> None:
         click.echo(json.dumps({"error": error, "message": message, "mend": mend}))
 
 
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield the error's chain of causes, the first cause first and the error itself last."""
+    earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if earlier is not None:
+        yield from _causes(earlier)
+    yield error
+
+
 def _report_bug(error: BaseException, *, as_json: bool) -> None:
     """Print where we went wrong, without the values that were being handled."""
-    click.echo("".join(traceback.format_tb(error.__traceback__)), err=True, nl=False)
     show_text = os.environ.get(TRACEBACK_VARIABLE) == "full"
-    click.echo(f"{type(error).__name__}: {error}" if show_text else type(error).__name__, err=True)
+    for cause in _causes(error):
+        name = type(cause).__name__
+        click.echo("".join(traceback.format_tb(cause.__traceback__)), err=True, nl=False)
+        click.echo(f"{name}: {cause}" if show_text else name, err=True)
     _report(
         "bug",
         "This is a mistake in SmileTill, not yours.",
