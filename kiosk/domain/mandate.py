@@ -36,6 +36,22 @@ DEFAULT_LIMITS = MandateLimits(per_payment=Money(10_000), per_day=Money(20_000))
 
 
 @dataclass(frozen=True, slots=True)
+class PinRules:
+    """Up to what sum a payment needs no PIN.
+
+    Both numbers follow Article 11 of the EU's technical standards on strong customer authentication
+    (Delegated Regulation 2018/389: 50 a contactless payment, 150 in sum since the last strong
+    authentication). The day stands in for "since the last", which is stricter for who pays daily
+    and has no counter that somebody could reset.
+    """
+
+    payment_max: Money = Money(5_000)
+    """50.00: the largest payment without a PIN."""
+    day_max: Money = Money(15_000)
+    """150.00: the largest sum of one day, this payment included, without a PIN for this one."""
+
+
+@dataclass(frozen=True, slots=True)
 class MandateFacts:
     """What the step-up policy and the screen need to know of a payer; no name, no account."""
 
@@ -57,4 +73,16 @@ def limit_refusal(facts: MandateFacts, amount: Money) -> str | None:
         return "limit_per_payment"
     if (facts.spent_today + amount).exceeds(facts.limits.per_day):
         return "limit_per_day"
+    return None
+
+
+def needs_pin(facts: MandateFacts, amount: Money, rules: PinRules) -> str | None:
+    """Say why a payment needs a verified PIN, as a reason code, or None if it does not.
+
+    Faces asks this to know what to ask the customer; money asks it again and enforces it.
+    """
+    if amount.exceeds(rules.payment_max):
+        return "amount_above_no_pin_ceiling"
+    if (facts.spent_today + amount).exceeds(rules.day_max):
+        return "day_above_no_pin_ceiling"
     return None
