@@ -72,7 +72,8 @@ class ImpostorTail:
             or not 0 < self.exceedances <= self.comparisons
             or len(rates) < 2
             or any(later >= earlier for earlier, later in pairwise(rates))
-            or not (0 < rates[-1] and rates[0] <= 1)
+            or rates[-1] <= 0
+            or rates[0] > 1
         ):
             message = f"the impostor tail of {self.source} is impossible"
             raise ValueError(message)
@@ -95,7 +96,7 @@ class ImpostorTail:
         excess_ratio = rate / share
         if abs(self.shape) < EXPONENTIAL_SHAPE_MAX:
             return self.quantile_score - self.scale * math.log(excess_ratio)
-        growth = (excess_ratio**-self.shape - 1.0) / self.shape
+        growth = math.expm1(-self.shape * math.log(excess_ratio)) / self.shape
         return self.quantile_score + self.scale * growth
 
     def _bound(self, rate: float) -> float:

@@ -1,0 +1,292 @@
+"""A webcam: OpenCV's VideoCapture on a thread of its own, with a one-slot mailbox of the newest.
+
+The thread opens, reads, reopens and releases the device; the consumer only waits at the mailbox,
+so a driver that hangs can stall the thread but never the session.
+A frame nobody fetched is overwritten by the next one.
+Retries and waits are bounded; after them the consumer gets a typed error.
+
+It does not choose a camera and sets nothing but size and buffer length.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import numpy as np
+
+from kiosk.domain.evidence import CameraKind
+from kiosk.faces.camera.port import CameraDeviceError, Frame
+from kiosk.faces.opencv import cv2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from numpy.typing import NDArray
+
+
+class Capture(Protocol):
+    """The part of `cv2.VideoCapture` that is used; tests pass their own."""
+
+    def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
+        """Say whether the device is open."""
+        ...
+
+    def read(self) -> tuple[bool, NDArray[np.uint8] | None]:
+        """Wait for the next frame."""
+        ...
+
+    def release(self) -> None:
+        """Close the device."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLimits:
+    """Times and counts, each our own choice for a USB webcam."""
+
+    open_timeout_s: float = 6.0
+    """USB webcams open in 0.3 to 3 s; twice that."""
+    frame_timeout_s: float = 2.0
+    """Longest wait for a frame before the camera counts as stalled (60 frames at 30 a second)."""
+    failed_reads_max: int = 10
+    """Reads in a row that may fail before the device is reopened."""
+    reopen_attempts_max: int = 5
+    reopen_pause_s: float = 0.5
+    """Pause before each attempt: a replugged webcam needs about two seconds to come back."""
+    black_mean_max: float = 4.0
+    """Grey levels (0 to 255): a lens cap or a dead sensor; a dark room stays above."""
+    black_frames_min: int = 30
+    """One second of black frames before it is noted."""
+    width: int = 640
+    height: int = 480
+
+
+@dataclass(slots=True)
+class _Slot:
+    frame: Frame | None = None
+    error: CameraDeviceError | None = None
+    opened: bool = False
+
+
+class DeviceCamera:
+    """Frames from a webcam, newest first.
+
+    Args:
+        number: The device's number (`/dev/video<number>` on Linux).
+        limits: Times and counts.
+        open_capture: Opens the device; called on the camera's thread, for each reopening again.
+        now_ms: A monotonic clock in milliseconds.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        *,
+        limits: DeviceLimits | None = None,
+        open_capture: Callable[[], Capture] | None = None,
+        now_ms: Callable[[], int] | None = None,
+    ) -> None:
+        """Remember what to open; open nothing."""
+        self._number = number
+        self._limits = limits or DeviceLimits()
+        self._open_capture = open_capture or self._open_device
+        self._now_ms = now_ms or (lambda: time.monotonic_ns() // 1_000_000)
+        self._changed = threading.Condition()
+        self._slot = _Slot()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._black_in_a_row = 0
+        self.reopened = 0
+        """How often the device was lost and found again."""
+
+    @property
+    def kind(self) -> CameraKind:
+        """A device is the only live camera."""
+        return CameraKind.DEVICE
+
+    @property
+    def looks_covered(self) -> bool:
+        """Say whether the last second was black: a lens cap, or a dead sensor."""
+        return self._black_in_a_row >= self._limits.black_frames_min
+
+    def __enter__(self) -> Self:
+        """Start the thread and wait until the device is open.
+
+        Raises:
+            CameraDeviceError: `camera_missing`, `camera_busy` or `camera_stalled`.
+        """
+        self._slot = _Slot()
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
+        self._thread.start()
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._slot.opened or self._slot.error is not None,
+                timeout=self._limits.open_timeout_s,
+            )
+            error = self._slot.error
+            opened = self._slot.opened
+        if error is None and not opened:
+            error = _stalled()
+        if error is not None:
+            self._close()
+            raise error
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop the thread, which releases the device, and drop the frame in the mailbox."""
+        self._close()
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield the newest frame each time, without end.
+
+        Raises:
+            CameraDeviceError: `camera_unplugged` after the last attempt to reopen, or
+                `camera_stalled` when no frame came in time.
+        """
+        patience_s = self._limits.frame_timeout_s + self._limits.reopen_attempts_max * (
+            self._limits.reopen_pause_s
+        )
+        while not self._stop.is_set():
+            with self._changed:
+                came = self._changed.wait_for(
+                    lambda: self._slot.frame is not None or self._slot.error is not None,
+                    timeout=patience_s,
+                )
+                frame, self._slot.frame = self._slot.frame, None
+                error = self._slot.error
+            if frame is not None:
+                yield frame
+                continue
+            raise error if came and error is not None else _stalled()
+
+    def _close(self) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            # A driver that hangs keeps its thread; it is a daemon and must not keep us.
+            self._thread.join(timeout=self._limits.frame_timeout_s)
+            self._thread = None
+        with self._changed:
+            self._slot.frame = None
+
+    def _run(self) -> None:
+        index = 0
+        attempts = 0
+        while not self._stop.is_set():
+            capture: Capture | None = None
+            try:
+                capture = self._open_capture()
+                if capture.isOpened():
+                    with self._changed:
+                        self._slot.opened = True
+                        self._changed.notify_all()
+                    before = index
+                    index = self._read_until_lost(capture, index)
+                    attempts = 0 if index > before else attempts
+                elif not self._slot.opened:
+                    self._fail(self._not_opened())
+                    return
+            finally:
+                if capture is not None:
+                    capture.release()
+            if self._stop.is_set():
+                return
+            attempts += 1
+            if attempts > self._limits.reopen_attempts_max:
+                self._fail(_unplugged())
+                return
+            self.reopened += 1
+            self._stop.wait(self._limits.reopen_pause_s)
+
+    def _read_until_lost(self, capture: Capture, index: int) -> int:
+        """Read until reads fail too often in a row; return the next index."""
+        failed = 0
+        while not self._stop.is_set() and failed < self._limits.failed_reads_max:
+            ok, image = capture.read()
+            if not ok or image is None:
+                failed += 1
+                continue
+            failed = 0
+            black = float(image[::8, ::8].mean()) <= self._limits.black_mean_max
+            self._black_in_a_row = self._black_in_a_row + 1 if black else 0
+            frame = Frame(np.ascontiguousarray(image, dtype=np.uint8), index, self._now_ms())
+            index += 1
+            with self._changed:
+                self._slot.frame = frame
+                self._changed.notify_all()
+        return index
+
+    def _fail(self, error: CameraDeviceError) -> None:
+        with self._changed:
+            self._slot.error = error
+            self._changed.notify_all()
+
+    def _open_device(self) -> Capture:
+        backend = cv2.CAP_V4L2 if sys.platform.startswith("linux") else cv2.CAP_ANY
+        # A missing device would make OpenCV print warnings; ask the file system first.
+        if sys.platform.startswith("linux") and not self._device_file().exists():
+            return _NoCapture()
+        capture: Any = cv2.VideoCapture(self._number, backend)
+        if capture.isOpened():
+            capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._limits.width)
+            capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._limits.height)
+            capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        opened: Capture = capture
+        return opened
+
+    def _device_file(self) -> Path:
+        return Path(f"/dev/video{self._number}")
+
+    def _not_opened(self) -> CameraDeviceError:
+        if sys.platform.startswith("linux") and self._device_file().exists():
+            return CameraDeviceError(
+                f"Camera {self._number} is there but cannot be opened.",
+                code="camera_busy",
+                mend="Close what uses it, or add this user to the group video.",
+            )
+        return CameraDeviceError(
+            f"There is no camera {self._number}.",
+            code="camera_missing",
+            mend="Plug a camera in, or name another with --camera.",
+        )
+
+
+class _NoCapture:
+    """Stands for a device that is not there."""
+
+    def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
+        return False
+
+    def read(self) -> tuple[bool, None]:
+        return False, None
+
+    def release(self) -> None:
+        pass
+
+
+def _stalled() -> CameraDeviceError:
+    return CameraDeviceError(
+        "The camera sends no frames.",
+        code="camera_stalled",
+        mend="Unplug it and plug it in again.",
+    )
+
+
+def _unplugged() -> CameraDeviceError:
+    return CameraDeviceError(
+        "The camera was unplugged and did not come back.",
+        code="camera_unplugged",
+        mend="Plug it in again and start the payment anew.",
+    )
