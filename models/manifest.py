@@ -30,24 +30,35 @@ __all__ = [
     "Pack",
     "Stage",
     "check_pack_name",
-    "default_data_dir",
     "find_folder",
     "find_pack",
     "load_pack",
     "packs_dir",
+    "search_dirs",
     "shipped_names",
+    "user_data_dir",
 ]
 
 # DIR/models also holds the file `current` (models.store); no pack may take its place.
 CURRENT_NAME: Final = "current"
 
 
-def default_data_dir() -> Path:
-    """Return the user's data directory by the XDG base directory rules."""
+def user_data_dir() -> Path | None:
+    """Return the user's data directory by the XDG base directory rules; None without a home."""
     base = Path(os.environ.get("XDG_DATA_HOME", ""))
     # The XDG specification: a relative path there is invalid and is to be ignored.
-    root = base if base.is_absolute() else Path("~/.local/share").expanduser()
-    return root / "smiletill"
+    if base.is_absolute():
+        return base / "smiletill"
+    try:
+        return Path.home() / ".local" / "share" / "smiletill"
+    except RuntimeError:
+        return None
+
+
+def search_dirs(data_dir: Path) -> tuple[Path, ...]:
+    """Return the data directories in which packs are looked for, the first one first."""
+    users = user_data_dir()
+    return (data_dir,) if users is None else (data_dir, users)
 
 
 def packs_dir(data_dir: Path) -> Path:
@@ -84,7 +95,7 @@ def find_folder(name: str, data_dir: Path) -> Path:
         PackNameError: No pack of that name is known or installed.
     """
     check_pack_name(name)
-    installed = (packs_dir(base) / name for base in (data_dir, default_data_dir()))
+    installed = (packs_dir(base) / name for base in search_dirs(data_dir))
     for folder in (*installed, SHIPPED_DIR / name):
         if (folder / MANIFEST_NAME).is_file():
             return folder

@@ -35,10 +35,10 @@ from models.manifest import (
     MANIFEST_NAME,
     SHIPPED_DIR,
     check_pack_name,
-    default_data_dir,
     find_pack,
     load_pack,
     packs_dir,
+    search_dirs,
     shipped_names,
 )
 
@@ -74,7 +74,7 @@ class Listing:
     Attributes:
         name: The pack's name.
         pack: The pack as its manifest describes it; None when the manifest is broken.
-        installed: Whether its files are on this machine (present, not verified).
+        installed: Whether it lies on this machine; what its files are worth, `verify()` says.
         problem: What is wrong with it, or None.
     """
 
@@ -185,7 +185,7 @@ def verify_all(data_dir: Path) -> tuple[FileCheck, ...]:
 def listings(data_dir: Path) -> tuple[Listing, ...]:
     """Return every pack that is shipped or installed, by name; hashes are not read."""
     names = set(shipped_names())
-    for base in (data_dir, default_data_dir()):
+    for base in search_dirs(data_dir):
         names |= {path.parent.name for path in packs_dir(base).glob(f"[a-z]*/{MANIFEST_NAME}")}
     return tuple(_listing(name, data_dir) for name in sorted(names))
 

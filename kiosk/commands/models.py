@@ -32,7 +32,7 @@ def models() -> None:
 @models.command("list")
 @data_option
 @json_option
-def list_(data_dir: Path, as_json: bool) -> None:  # noqa: FBT001
+def list_(data_dir: Path, as_json: bool) -> None:
     """Show the packs: which are here, and which one is used."""
     current = store.current_pack(data_dir)
     rows = [_list_row(listing, current) for listing in store.listings(data_dir)]
@@ -50,7 +50,7 @@ def list_(data_dir: Path, as_json: bool) -> None:  # noqa: FBT001
 )
 @data_option
 @json_option
-def install(name: str, from_dir: Path | None, data_dir: Path, as_json: bool) -> None:  # noqa: FBT001
+def install(name: str, from_dir: Path | None, data_dir: Path, as_json: bool) -> None:
     """Bring a pack's files, verify them, and put them in place in one step."""
     known = store.known_pack(name)
     if from_dir is None:
@@ -78,7 +78,7 @@ def install(name: str, from_dir: Path | None, data_dir: Path, as_json: bool) -> 
 @click.argument("name", required=False)
 @data_option
 @json_option
-def verify(name: str | None, data_dir: Path, as_json: bool) -> int:  # noqa: FBT001
+def verify(name: str | None, data_dir: Path, as_json: bool) -> int:
     """Read every file of one pack, or of all that are here, and compare its hash."""
     checks = store.verify(name, data_dir) if name else store.verify_all(data_dir)
     rows = [
@@ -100,7 +100,7 @@ def verify(name: str | None, data_dir: Path, as_json: bool) -> int:  # noqa: FBT
 @_name
 @data_option
 @json_option
-def use(name: str, data_dir: Path, as_json: bool) -> None:  # noqa: FBT001
+def use(name: str, data_dir: Path, as_json: bool) -> None:
     """Verify a pack and let this installation work with it."""
     pack = store.use(name, data_dir)
     emit({"current": pack.name, "id": pack.id}, as_json, f"This installation uses {pack.id}.")
@@ -109,7 +109,7 @@ def use(name: str, data_dir: Path, as_json: bool) -> None:  # noqa: FBT001
 @models.command()
 @data_option
 @json_option
-def licences(data_dir: Path, as_json: bool) -> None:  # noqa: FBT001
+def licences(data_dir: Path, as_json: bool) -> None:
     """Print licence, source and commit of every file of every pack."""
     packs = [entry.pack for entry in store.listings(data_dir) if entry.pack is not None]
     rows = [_licence_row(pack) for pack in packs]
