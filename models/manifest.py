@@ -30,35 +30,37 @@ __all__ = [
     "Pack",
     "Stage",
     "check_pack_name",
+    "default_data_dir",
     "find_folder",
     "find_pack",
     "load_pack",
     "packs_dir",
     "search_dirs",
     "shipped_names",
-    "user_data_dir",
 ]
 
 # DIR/models also holds the file `current` (models.store); no pack may take its place.
 CURRENT_NAME: Final = "current"
 
 
-def user_data_dir() -> Path | None:
-    """Return the user's data directory by the XDG base directory rules; None without a home."""
+def default_data_dir() -> Path:
+    """Return the user's data directory by the XDG base directory rules.
+
+    Raises:
+        RuntimeError: There is neither a usable `XDG_DATA_HOME` nor a home directory.
+    """
     base = Path(os.environ.get("XDG_DATA_HOME", ""))
     # The XDG specification: a relative path there is invalid and is to be ignored.
-    if base.is_absolute():
-        return base / "smiletill"
-    try:
-        return Path.home() / ".local" / "share" / "smiletill"
-    except RuntimeError:
-        return None
+    root = base if base.is_absolute() else Path.home() / ".local" / "share"
+    return root / "smiletill"
 
 
 def search_dirs(data_dir: Path) -> tuple[Path, ...]:
     """Return the data directories in which packs are looked for, the first one first."""
-    users = user_data_dir()
-    return (data_dir,) if users is None else (data_dir, users)
+    try:
+        return (data_dir, default_data_dir())
+    except RuntimeError:
+        return (data_dir,)
 
 
 def packs_dir(data_dir: Path) -> Path:
