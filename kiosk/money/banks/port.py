@@ -8,13 +8,15 @@ No method retries by itself, and each is bounded by the connector's own time-out
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from kiosk.domain.ids import IdempotencyKey, MandateRef, OrderId, PayerAlias, PaymentRef
 from kiosk.domain.mandate import MandateLimits, MandateState
 from kiosk.domain.money import Money
+from kiosk.domain.payment import OutcomeKind
+
+__all__ = ["Bank", "BankAnswer", "BankMandate", "Capabilities", "Intent", "OutcomeKind", "Prepared"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +34,6 @@ class Capabilities:
     """Seconds after which a request that was sent can no longer reach the bank's books."""
     headless_approval: bool
     """A mandate can be approved without its payer (simulated customers only)."""
-
-
-class OutcomeKind(enum.Enum):
-    """What a bank's answer means for the money."""
-
-    SETTLED = "settled"
-    DECLINED = "declined"
-    """The bank says, verifiably, that it did not and will not execute this key."""
-    NOT_SENT = "not_sent"
-    """Not one byte of the request left the machine."""
-    NOT_FOUND = "not_found"
-    """`find` only: the bank knows no such key."""
-    UNKNOWN = "unknown"
-    """Anything else: time-out, 5xx, 409, nonsense, another order's answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +84,9 @@ class Bank(Protocol):
         """What this bank can do."""
         ...
 
-    def begin_mandate(self, alias: PayerAlias, limits: MandateLimits, key: IdempotencyKey) -> BankMandate:
+    def begin_mandate(
+        self, alias: PayerAlias, limits: MandateLimits, key: IdempotencyKey
+    ) -> BankMandate:
         """Ask for a mandate; in the sandbox the simulated customer approves it."""
         ...
 
