@@ -9,7 +9,6 @@ Invariant: with `--json` the last line of stdout is exactly one JSON object.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,7 @@ from typing import Any
 import click
 
 from kiosk.domain.errors import SetupError
-
-APPLICATION_DIR_NAME = "smiletill"
+from models import manifest
 
 
 def default_data_dir() -> Path:
@@ -30,18 +28,14 @@ def default_data_dir() -> Path:
     Raises:
         SetupError: There is neither a usable `XDG_DATA_HOME` nor a home directory.
     """
-    base = os.environ.get("XDG_DATA_HOME", "")
-    if base and Path(base).is_absolute():
-        return Path(base) / APPLICATION_DIR_NAME
     try:
-        home = Path.home()
+        return manifest.default_data_dir()
     except RuntimeError as error:
         raise SetupError(
             "There is no home directory to keep the installation in.",
             code="no_home_directory",
             mend="Name one with --data DIR.",
         ) from error
-    return home / ".local" / "share" / APPLICATION_DIR_NAME
 
 
 # The parameter is called `data_dir` and is always a Path. The folder need not exist yet.
@@ -65,7 +59,7 @@ json_option = click.option(
 )
 
 
-def emit(result: Mapping[str, Any], as_json: bool, human: str) -> None:  # noqa: FBT001
+def emit(result: Mapping[str, Any], as_json: bool, human: str) -> None:
     """Print a word's answer, for a program or for a person.
 
     Args:
