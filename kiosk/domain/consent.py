@@ -7,7 +7,24 @@ This rule says nothing of who it is or whether they are alive.
 from __future__ import annotations
 
 import dataclasses
+import enum
 from dataclasses import dataclass
+
+
+class ConsentKind(enum.Enum):
+    """How the customer agreed to the amount on the screen; both count the same."""
+
+    SMILE = "smile"
+    TAP = "tap"
+
+
+class Basis(enum.Enum):
+    """What an authorisation stands on."""
+
+    FACE = "face"
+    """Identified and judged bona fide by faces."""
+    PHONE_AND_PIN = "phone_and_pin"
+    """Full phone number, and a PIN that money itself verified."""
 
 
 @dataclass(frozen=True, slots=True)

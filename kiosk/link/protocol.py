@@ -12,6 +12,7 @@ import enum
 
 import msgspec
 
+from kiosk.domain.consent import Basis, ConsentKind
 from kiosk.domain.errors import BadInputError, SetupError, SmileTillError
 from kiosk.domain.evidence import CameraKind
 from kiosk.domain.ids import OrderId, OrderNonce, PackId, PayerAlias, PersonId
@@ -31,22 +32,6 @@ class Role(enum.Enum):
     TILL = "till"
     STAFF = "staff"
     SUPERVISOR = "supervisor"
-
-
-class ConsentKind(enum.Enum):
-    """How the customer agreed to the amount on the screen."""
-
-    SMILE = "smile"
-    TAP = "tap"
-
-
-class Basis(enum.Enum):
-    """What an authorisation stands on."""
-
-    FACE = "face"
-    """Identified and judged bona fide by faces."""
-    PHONE_AND_PIN = "phone_and_pin"
-    """Full phone number, and a PIN that money itself verified."""
 
 
 class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"):

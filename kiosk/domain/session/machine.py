@@ -1,0 +1,405 @@
+"""The session machine: pure, total, and unable to lie about money.
+
+Invariants, each with a property test:
+- no `Authorise` without (identified and bona fide) or (full phone number and verified PIN);
+- no `Authorise` without a consent that came after the amount was shown;
+- at most one `Authorise` a session;
+- after it, only money's word ends the session, and a time-out is UNKNOWN, never CANCELLED;
+- every phase but the last has an exit and a time limit;
+- the camera is on only between a press and the consent.
+An event that means nothing in a phase changes nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import assert_never
+
+from kiosk.domain.consent import Basis, ConsentKind, SmileRule
+from kiosk.domain.evidence import PadVerdict
+from kiosk.domain.identification import Decision, Identification
+from kiosk.domain.mandate import limit_refusal
+from kiosk.domain.order import Order, Outcome
+from kiosk.domain.session import effects as fx
+from kiosk.domain.session import events as ev
+from kiosk.domain.session.state import Phase, Session, SessionLimits
+from kiosk.domain.stepup import (
+    Factor,
+    Requirement,
+    StepUpPolicy,
+    rows_for_face,
+    rows_for_payment,
+)
+
+Step = tuple[Session, tuple[fx.Effect, ...]]
+
+_DEFAULT_LIMITS = SessionLimits()
+_DEFAULT_POLICY = StepUpPolicy()
+_DEFAULT_SMILE = SmileRule()
+
+
+def new_session(
+    order: Order,
+    at_ms: int,
+    *,
+    tries_used: int = 0,
+    limits: SessionLimits = _DEFAULT_LIMITS,
+    policy: StepUpPolicy = _DEFAULT_POLICY,
+    smile_rule: SmileRule = _DEFAULT_SMILE,
+) -> Session:
+    """Offer an order; `tries_used` counts the sessions that this order has already seen."""
+    return Session(
+        order=order,
+        limits=limits,
+        policy=policy,
+        smile_rule=smile_rule,
+        now_ms=at_ms,
+        since_ms=at_ms,
+        tries_used=tries_used,
+    )
+
+
+def step(session: Session, event: ev.Event) -> Step:
+    """Take one event.
+
+    Args:
+        session: Where we are.
+        event: What happened. A clock that went backwards is taken to stand still.
+
+    Returns:
+        Where we are now, and what has to be done, in that order.
+    """
+    session = dataclasses.replace(session, now_ms=max(session.now_ms, event.at_ms))
+    match session.phase:
+        case Phase.CLOSED:
+            return session, ()
+        case Phase.ENDED:
+            return _when_ended(session, event)
+        case Phase.AUTHORISING:
+            return _when_authorising(session, event)
+        case _:
+            return _before_the_send(session, event)
+
+
+def _before_the_send(session: Session, event: ev.Event) -> Step:
+    assert not session.sent, "a session that has sent is authorising, ended or closed"
+    if (late := _overdue(session)) is not None:
+        return _end(session, *late)
+    match event:
+        case ev.Cancelled():
+            return _end(session, Outcome.CANCELLED, "customer_cancelled")
+        case ev.LinkLost():
+            return _end(session, Outcome.NOT_PAID, "money_unreachable")
+        case ev.CameraFailed(code=code):
+            # A face that was already judged stays judged; what is missing is only the gesture.
+            if session.camera_on and session.phase is Phase.PROBING:
+                return _end(session, Outcome.NOT_PAID, code)
+            return session, ()
+        case ev.Probed(pad=PadVerdict.ATTACK):
+            if session.camera_on:
+                return _end(session, Outcome.NOT_PAID, "pad_texture")
+            return session, ()
+        case ev.TrackChanged():
+            if session.camera_on:
+                return _end(session, Outcome.NOT_PAID, "person_changed")
+            return session, ()
+        case ev.PhoneChosen():
+            closing = (fx.CloseCamera(), fx.Wipe()) if session.camera_on else ()
+            return _forget_face(session), closing
+        case ev.Declined():
+            if session.phase in {Phase.DIGITS, Phase.PIN, Phase.PHONE}:
+                return _end(session, Outcome.NOT_PAID, session.refusal or "step_up_required")
+            if session.phase is Phase.CONFIRMING:
+                return _end(session, Outcome.NOT_PAID, "no_consent")
+            return session, ()
+        case _:
+            return _by_phase(session, event)
+
+
+def _by_phase(session: Session, event: ev.Event) -> Step:  # noqa: PLR0911 - one return a phase
+    match (session.phase, event):
+        case (Phase.OFFERED, ev.Pressed()):
+            return _press(session)
+        case (Phase.PROBING, ev.Probed()):
+            return _probe(session, event)
+        case (Phase.DIGITS, ev.DigitsTyped(digits=digits)):
+            return _enter(session, Phase.CLAIMING), (fx.SearchClaimed(digits),)
+        case (Phase.CLAIMING, ev.Claimed(verdict=verdict)):
+            return _claim(session, verdict)
+        case (Phase.FACTS, ev.FactsArrived()):
+            return _learn(session, event)
+        case (Phase.PIN, ev.PinTyped(pin=pin)) if session.person is not None:
+            return _enter(session, Phase.VERIFYING_PIN), (fx.VerifyPin(session.person, pin),)
+        case (Phase.VERIFYING_PIN, ev.PinJudged()):
+            return _judge_pin(session, event)
+        case (Phase.PHONE, ev.PhoneTyped(phone=phone, pin=pin)):
+            return _enter(session, Phase.VERIFYING_PHONE), (fx.VerifyPhone(phone, pin),)
+        case (Phase.VERIFYING_PHONE, ev.PhoneJudged()):
+            return _judge_phone(session, event)
+        case (Phase.CONFIRMING, _):
+            return _confirm(session, event)
+        case _:
+            return session, ()
+
+
+# Looking ------------------------------------------------------------------------------------------
+
+
+def _press(session: Session) -> Step:
+    if session.tries_used >= session.limits.tries_max:
+        return _end(session, Outcome.NOT_PAID, "too_many_tries")
+    pressed = dataclasses.replace(session, pressed_ms=session.now_ms)
+    if session.policy.claim_first:
+        # The camera opens all the same: the digits narrow the search, they do not replace it.
+        pressed = _want(pressed, (Requirement(Factor.DIGITS, "always_asked"),))
+    looking = dataclasses.replace(pressed, camera_on=True)
+    return _enter(looking, Phase.PROBING), (fx.OpenCamera(),)
+
+
+def _probe(session: Session, event: ev.Probed) -> Step:
+    session = dataclasses.replace(session, hint=event.hint)
+    looked_ms = session.now_ms - session.since_ms
+    verdict = event.verdict
+    if event.pad is not PadVerdict.BONA_FIDE or verdict is None:
+        if event.final:
+            return _end(session, Outcome.NOT_PAID, _why_nothing(event))
+        return session, ()
+    session = dataclasses.replace(session, bona_fide=True)
+    match verdict.decision:
+        case Decision.UNKNOWN:
+            if event.final or looked_ms >= session.limits.unknown_ms:
+                return _end(session, Outcome.NOT_PAID, "unknown_person")
+            return session, ()
+        case Decision.IDENTIFIED:
+            if Factor.DIGITS in _open_factors(session):
+                return _next(session)
+            return _found(session, verdict)
+        case Decision.NEEDS_DIGITS | Decision.NEEDS_DIGITS_AND_PIN | Decision.AMBIGUOUS:
+            if not event.final and looked_ms < session.limits.settle_ms:
+                return session, ()
+            return _next(_want(session, rows_for_face(verdict.decision, session.policy)))
+        case _:
+            assert_never(verdict.decision)
+
+
+def _why_nothing(event: ev.Probed) -> str:
+    if event.hint:
+        return event.hint
+    return "pad_undecided" if event.pad is PadVerdict.UNDECIDED else "no_face"
+
+
+def _found(session: Session, verdict: Identification) -> Step:
+    assert verdict.person is not None, "a verdict that names nobody finds nobody"
+    found = dataclasses.replace(session, person=verdict.person, basis=Basis.FACE, refusal="")
+    if found.facts is not None:
+        return _next(found)
+    return _enter(found, Phase.FACTS), (fx.AskFacts(verdict.person),)
+
+
+# Asking for more ----------------------------------------------------------------------------------
+
+
+def _claim(session: Session, verdict: Identification | None) -> Step:
+    same = verdict is not None and session.person in {None, verdict.person}
+    if verdict is None or not same:
+        return _wrong(session, Phase.DIGITS, "digits_wrong")
+    match verdict.decision:
+        case Decision.UNKNOWN | Decision.NEEDS_DIGITS:
+            return _wrong(session, Phase.DIGITS, "digits_wrong")
+        case Decision.NEEDS_DIGITS_AND_PIN | Decision.AMBIGUOUS:
+            row = Requirement(Factor.PIN, "face_in_doubt")
+            return _found(_want(dataclasses.replace(session, claimed=True), (row,)), verdict)
+        case Decision.IDENTIFIED:
+            # The doubt is settled by the digits, so what only the doubt asked for is dropped.
+            kept = tuple(row for row in session.wanted if row.reason != "face_in_doubt")
+            return _found(dataclasses.replace(session, claimed=True, wanted=kept), verdict)
+        case _:
+            assert_never(verdict.decision)
+
+
+def _learn(session: Session, event: ev.FactsArrived) -> Step:
+    if event.facts is None:
+        return _end(session, Outcome.NOT_PAID, "no_mandate")
+    refusal = limit_refusal(event.facts, session.order.amount)
+    if refusal is not None:
+        return _end(session, Outcome.NOT_PAID, refusal)
+    session = dataclasses.replace(session, facts=event.facts)
+    if session.basis is Basis.FACE:
+        rows = rows_for_payment(event.facts, session.order.amount, session.policy)
+        session = _want(session, rows)
+    return _next(session)
+
+
+def _judge_pin(session: Session, event: ev.PinJudged) -> Step:
+    if not event.verified or event.token is None:
+        return _wrong(session, Phase.PIN, event.reason or "pin_wrong")
+    return _next(dataclasses.replace(session, pin_token=event.token, refusal=""))
+
+
+def _judge_phone(session: Session, event: ev.PhoneJudged) -> Step:
+    if event.person is None or event.token is None:
+        return _wrong(session, Phase.PHONE, event.reason or "phone_or_pin_wrong")
+    known = dataclasses.replace(
+        session,
+        person=event.person,
+        pin_token=event.token,
+        basis=Basis.PHONE_AND_PIN,
+        refusal="",
+    )
+    return _enter(known, Phase.FACTS), (fx.AskFacts(event.person),)
+
+
+def _wrong(session: Session, back_to: Phase, reason: str) -> Step:
+    """Ask again, unless this was one wrong answer too many."""
+    wrong = dataclasses.replace(session, wrong_answers=session.wrong_answers + 1, refusal=reason)
+    if wrong.wrong_answers >= session.limits.tries_max:
+        return _end(wrong, Outcome.NOT_PAID, reason)
+    return _enter(wrong, back_to), ()
+
+
+def _want(session: Session, rows: tuple[Requirement, ...]) -> Session:
+    new = tuple(row for row in rows if row not in session.wanted)
+    return dataclasses.replace(session, wanted=session.wanted + new)
+
+
+def _open_factors(session: Session) -> tuple[Factor, ...]:
+    """List what is asked for and not yet given: digits first, since they settle doubts."""
+    wanted = {row.factor for row in session.wanted}
+    missing: list[Factor] = []
+    if Factor.DIGITS in wanted and not session.claimed:
+        missing.append(Factor.DIGITS)
+    if Factor.PIN in wanted and session.pin_token is None:
+        missing.append(Factor.PIN)
+    return tuple(missing)
+
+
+def _next(session: Session) -> Step:
+    """Go to the next thing that is missing, or show the amount."""
+    missing = _open_factors(session)
+    if missing and (missing[0] is Factor.DIGITS or session.person is not None):
+        factor = missing[0]
+        asked = session.asked if factor in session.asked else (*session.asked, factor)
+        phase = Phase.DIGITS if factor is Factor.DIGITS else Phase.PIN
+        return _enter(dataclasses.replace(session, asked=asked), phase), ()
+    assert session.person is not None, "nothing is missing, so somebody is known"
+    assert session.facts is not None, "money has told what it knows of them"
+    return _enter(session, Phase.CONFIRMING), (fx.ShowAmount(),)
+
+
+def _forget_face(session: Session) -> Session:
+    forgotten = dataclasses.replace(
+        session,
+        camera_on=False,
+        bona_fide=False,
+        person=None,
+        wanted=(),
+        claimed=False,
+        pin_token=None,
+        facts=None,
+        basis=None,
+        amount_shown=False,
+        pressed_ms=session.now_ms if session.pressed_ms is None else session.pressed_ms,
+    )
+    return _enter(forgotten, Phase.PHONE)
+
+
+# Consent and money --------------------------------------------------------------------------------
+
+
+def _confirm(session: Session, event: ev.Event) -> Step:
+    match event:
+        case ev.AmountShown():
+            return dataclasses.replace(session, amount_shown=True), ()
+        case ev.SmileSampled(score=score) if session.amount_shown:
+            gauge = session.gauge.after(score, session.now_ms, session.smile_rule)
+            session = dataclasses.replace(session, gauge=gauge)
+            if gauge.held(session.smile_rule) >= 1.0:
+                return _send(session, ConsentKind.SMILE)
+            return session, ()
+        case ev.Tapped() if session.amount_shown:
+            return _send(session, ConsentKind.TAP)
+        case _:
+            return session, ()
+
+
+def _send(session: Session, consent: ConsentKind) -> Step:
+    by_face = session.basis is Basis.FACE and session.bona_fide
+    by_phone = session.basis is Basis.PHONE_AND_PIN and session.pin_token is not None
+    assert by_face or by_phone, "nobody is charged without a basis"
+    assert session.person is not None
+    assert session.basis is not None
+    assert session.amount_shown, "consent is to an amount that was seen"
+    assert not _open_factors(session), "everything asked for was given"
+    closing: tuple[fx.Effect, ...] = (fx.CloseCamera(),) if session.camera_on else ()
+    sent = dataclasses.replace(session, consent=consent, sent=True, camera_on=False)
+    charge = fx.Authorise(session.person, session.basis, consent, session.pin_token)
+    return _enter(sent, Phase.AUTHORISING), (*closing, charge)
+
+
+def _when_authorising(session: Session, event: ev.Event) -> Step:
+    match event:
+        case ev.Authorised(outcome=outcome, reason=reason):
+            return _end(session, outcome, reason)
+        case ev.LinkLost():
+            if session.now_ms - session.since_ms >= session.limits.authorising_ms:
+                return _end(session, Outcome.UNKNOWN, "money_silent")
+            return session, (fx.AskOutcome(),)
+        case _:
+            if session.now_ms - session.since_ms >= session.limits.authorising_ms:
+                return _end(session, Outcome.UNKNOWN, "money_silent")
+            return session, ()
+
+
+def _when_ended(session: Session, event: ev.Event) -> Step:
+    match event:
+        case ev.Acknowledged():
+            return _enter(session, Phase.CLOSED), ()
+        case ev.Authorised(outcome=outcome, reason=reason) if (
+            session.outcome is Outcome.UNKNOWN and outcome is not Outcome.UNKNOWN
+        ):
+            # Late news of the same order: the screen may now say what is known.
+            return dataclasses.replace(session, outcome=outcome, reason=reason), ()
+        case ev.Tick() if (
+            session.outcome is not Outcome.UNKNOWN
+            and session.now_ms - session.since_ms >= session.limits.ended_ms
+        ):
+            return _enter(session, Phase.CLOSED), ()
+        case _:
+            return session, ()
+
+
+# Time and ends ------------------------------------------------------------------------------------
+
+
+def _enter(session: Session, phase: Phase) -> Session:
+    return dataclasses.replace(session, phase=phase, since_ms=session.now_ms)
+
+
+def _overdue(session: Session) -> tuple[Outcome, str] | None:
+    """Tell how a session ends whose phase, or whose whole, has lasted too long."""
+    limits = session.limits
+    allowed, reason = {
+        Phase.OFFERED: (limits.offered_ms, "nobody_came"),
+        Phase.PROBING: (limits.probing_ms, session.hint or "no_face"),
+        Phase.DIGITS: (limits.typing_ms, "timed_out"),
+        Phase.PIN: (limits.typing_ms, "timed_out"),
+        Phase.PHONE: (limits.typing_ms, "timed_out"),
+        Phase.CLAIMING: (limits.money_ms, "timed_out"),
+        Phase.FACTS: (limits.money_ms, "money_unreachable"),
+        Phase.VERIFYING_PIN: (limits.money_ms, "money_unreachable"),
+        Phase.VERIFYING_PHONE: (limits.money_ms, "money_unreachable"),
+        Phase.CONFIRMING: (limits.confirming_ms, "no_consent"),
+    }[session.phase]
+    if session.now_ms - session.since_ms >= allowed:
+        outcome = Outcome.CANCELLED if session.phase is Phase.OFFERED else Outcome.NOT_PAID
+        return outcome, reason
+    whole = session.now_ms - session.pressed_ms if session.pressed_ms is not None else 0
+    return (Outcome.NOT_PAID, "timed_out") if whole >= limits.session_ms else None
+
+
+def _end(session: Session, outcome: Outcome, reason: str) -> Step:
+    closing: tuple[fx.Effect, ...] = (fx.CloseCamera(),) if session.camera_on else ()
+    ended = dataclasses.replace(
+        session, outcome=outcome, reason=reason, camera_on=False, pin_token=None
+    )
+    return _enter(ended, Phase.ENDED), (*closing, fx.Wipe())

@@ -1,0 +1,77 @@
+"""The written step-up policy: when more than a face is asked for, and why, one row a reason.
+
+A row can only ask for more, never for less.
+What money can check for itself it checks again (`mandate.needs_pin`); nothing here is trusted.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from kiosk.domain.identification import Decision
+from kiosk.domain.mandate import MandateFacts, PinRules, needs_pin
+from kiosk.domain.money import Money
+
+
+class Factor(enum.Enum):
+    """What a customer can be asked for besides the face."""
+
+    DIGITS = "phone_digits"
+    PIN = "pin"
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One thing asked for, and the row that asks, as a reason code for the screen's one line."""
+
+    factor: Factor
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepUpPolicy:
+    """The table's numbers, each with its unit and where it comes from."""
+
+    claim_first: bool = False
+    """Ask for digits before every search (`claim = first`)."""
+    first_visit_max: Money = Money(2_500)
+    """25.00: up to here a first payment needs no digits.
+
+    Half of the no-PIN ceiling: our own choice, so that a first wrong match stays small."""
+    absence_days_max: int = 180
+    """Days unused after which digits are asked.
+
+    Templates age slowly (Best-Rowden & Jain: years), so half a year is cautious."""
+    pin_rules: PinRules = PinRules()
+
+
+def rows_for_face(decision: Decision, policy: StepUpPolicy) -> tuple[Requirement, ...]:
+    """List what the face alone makes us ask, before money is asked anything."""
+    match decision:
+        case Decision.NEEDS_DIGITS:
+            return (Requirement(Factor.DIGITS, "face_in_doubt"),)
+        case Decision.AMBIGUOUS:
+            return (Requirement(Factor.DIGITS, "look_alike"),)
+        case Decision.NEEDS_DIGITS_AND_PIN:
+            return (
+                Requirement(Factor.DIGITS, "face_in_doubt"),
+                Requirement(Factor.PIN, "face_in_doubt"),
+            )
+        case Decision.IDENTIFIED | Decision.UNKNOWN:
+            return (Requirement(Factor.DIGITS, "always_asked"),) if policy.claim_first else ()
+
+
+def rows_for_payment(
+    facts: MandateFacts, amount: Money, policy: StepUpPolicy
+) -> tuple[Requirement, ...]:
+    """List what this payer and this amount make us ask."""
+    rows: list[Requirement] = []
+    if facts.payments_ever == 0 and amount.exceeds(policy.first_visit_max):
+        rows.append(Requirement(Factor.DIGITS, "first_visit"))
+    if (facts.days_since_last_use or 0) > policy.absence_days_max:
+        rows.append(Requirement(Factor.DIGITS, "long_absence"))
+    pin_reason = needs_pin(facts, amount, policy.pin_rules)
+    if pin_reason is not None:
+        rows.append(Requirement(Factor.PIN, pin_reason))
+    return tuple(rows)
