@@ -4,6 +4,8 @@ import-linter can forbid what it is told; it cannot say "the standard library an
 """
 
 import ast
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,19 +27,51 @@ def imported_modules(file: Path) -> set[str]:
     return found
 
 
-def test_import_linter_keeps_every_contract(repository):
-    """No room imports what the import law forbids."""
+def run_import_linter(root: Path) -> subprocess.CompletedProcess[str]:
     program = Path(sys.executable).with_name("lint-imports")
-    result = subprocess.run(
+    return subprocess.run(
         [program, "--no-cache", "--no-logo"],
-        cwd=repository,
+        cwd=root,
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
 
+
+def test_import_linter_keeps_every_contract(repository):
+    """No room imports what the import law forbids."""
+    result = run_import_linter(repository)
+
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+# One offence against each contract: the file it is written into, and the line.
+OFFENCES = {
+    "kiosk/domain/ids.py": "import kiosk.link.protocol",
+    "kiosk/link/protocol.py": "import enrollment",
+    "enrollment/__init__.py": "import kiosk.faces.camera.port",
+    "kiosk/money/__init__.py": "import models.manifest, cv2, PySide6, onnxruntime, torch",
+    "models/pack.py": "import kiosk.domain.errors, msgspec, cryptography",
+    "kiosk/sandbox/__init__.py": "import kiosk.faces.opencv",
+    "kiosk/faces/__init__.py": "import requests, sqlite_utils, click",
+}
+
+
+def test_import_linter_catches_an_offence_against_each_contract(repository, tmp_path):
+    """Every contract breaks when it is offended, so none of them is an empty sentence."""
+    for package in ("kiosk", "enrollment", "models"):
+        shutil.copytree(
+            repository / package, tmp_path / package, ignore=shutil.ignore_patterns("*.onnx")
+        )
+    shutil.copy(repository / "pyproject.toml", tmp_path)
+    for file, line in OFFENCES.items():
+        with (tmp_path / file).open("a") as stream:
+            stream.write(f"\n{line}\n")
+
+    result = run_import_linter(tmp_path)
+
+    assert re.search(r"Contracts: 0 kept, \d+ broken", result.stdout), result.stdout
 
 
 @pytest.mark.parametrize("place", sorted(PURE))

@@ -20,7 +20,7 @@ def word(data_dir, as_json):
 
 def test_the_installation_follows_xdg(monkeypatch):
     """XDG_DATA_HOME decides, and a relative one is ignored."""
-    monkeypatch.setenv("HOME", "/home/somebody".replace("home", "house"))
+    monkeypatch.setenv("HOME", "/house/somebody")
 
     monkeypatch.setenv("XDG_DATA_HOME", "/elsewhere")
     assert default_data_dir() == Path("/elsewhere/smiletill")
@@ -31,11 +31,11 @@ def test_the_installation_follows_xdg(monkeypatch):
 def test_without_a_home_the_mend_names_the_option(monkeypatch):
     """A service user without a home is told to name the folder."""
 
-    def homeless(self):
+    def homeless():
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
-    monkeypatch.setattr(Path, "expanduser", homeless)
+    monkeypatch.setattr(Path, "home", homeless)
 
     with pytest.raises(SetupError) as caught:
         default_data_dir()
