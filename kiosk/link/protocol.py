@@ -99,10 +99,6 @@ class Pong(Message, frozen=True, tag="pong"):
     detail: dict[str, str] = {}
 
 
-class Shutdown(Message, frozen=True, tag="shutdown"):
-    """The supervisor asks the process to end once nothing is in flight."""
-
-
 class Done(Message, frozen=True, tag="done"):
     """It is done; there is nothing to tell."""
 
@@ -374,7 +370,7 @@ class SessionReport(Message, frozen=True, tag="session_report"):
 
 
 AnyMessage = (
-    Hello | Welcome | Problem | Ping | Pong | Shutdown | Done | Progress
+    Hello | Welcome | Problem | Ping | Pong | Done | Progress
     | OpenOrder | AbortOrder | CloseElsewhere | GetOrderStatus | ListOrders | OrderStatus | Orders
     | GetOrder | OrderOffer | GetFacts | Facts | VerifyPin | PinVerdict | Authorise | Authorised
     | OpenMandate | MandateOpened | RevokeMandate | MandateRevoked
