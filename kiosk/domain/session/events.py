@@ -32,7 +32,8 @@ class Pressed(Event):
 class Probed(Event):
     """The eyes have looked further.
 
-    `verdict` is None until enough good frames agree; `final` says that no more will come.
+    `verdict` is None until there are enough good frames for it; doubt is put off by whoever fuses
+    the frames, since more of them may mend it. `final` says that no more will come.
     `hint` is the reason why the newest frame did not count, empty if it did.
     """
 

@@ -175,8 +175,6 @@ def _probe(session: Session, event: ev.Probed) -> Step:
                 return _next(session)
             return _found(session, verdict)
         case Decision.NEEDS_DIGITS | Decision.NEEDS_DIGITS_AND_PIN | Decision.AMBIGUOUS:
-            if not event.final and looked_ms < session.limits.settle_ms:
-                return session, ()
             return _next(_want(session, rows_for_face(verdict.decision, session.policy)))
         case _:
             assert_never(verdict.decision)

@@ -42,8 +42,6 @@ class SessionLimits:
     """An order nobody turns to goes back to the till after five minutes."""
     probing_ms: int = 8_000
     """At most 8 s of looking (research/mission.md R18)."""
-    settle_ms: int = 1_200
-    """A verdict short of "identified" is taken after this much looking: more frames may mend it."""
     unknown_ms: int = 4_000
     """A verdict of "unknown" is taken after this much looking."""
     typing_ms: int = 30_000

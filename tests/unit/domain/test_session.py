@@ -118,8 +118,8 @@ def test_another_face_while_confirming_stops_the_payment() -> None:
 
 
 def test_doubt_asks_for_digits_then_they_settle_it() -> None:
-    """In doubt after the settling time: digits, a search among few, and on."""
-    doubtful = [probed(at, Decision.NEEDS_DIGITS) for at in (400, 800, 1_300)]
+    """In doubt: digits, a search among few, and on."""
+    doubtful = [probed(400, Decision.NEEDS_DIGITS)]
     session, effects = play(ev.Pressed(0), *doubtful)
     assert session.phase is Phase.DIGITS
 
@@ -136,11 +136,13 @@ def test_doubt_asks_for_digits_then_they_settle_it() -> None:
     assert fx.SearchClaimed("4711") in effects
 
 
-def test_more_frames_may_mend_a_doubt() -> None:
-    """A doubt before the settling time does not bother the customer."""
-    session, _ = play(ev.Pressed(0), probed(400, Decision.NEEDS_DIGITS), probed(600))
+def test_unknown_is_taken_only_after_a_while() -> None:
+    """More frames may still find somebody; four seconds of looking are enough."""
+    early, _ = play(ev.Pressed(0), probed(400, Decision.UNKNOWN), probed(600))
+    late, _ = play(ev.Pressed(0), probed(400, Decision.UNKNOWN), probed(4_000, Decision.UNKNOWN))
 
-    assert session.phase is Phase.FACTS
+    assert early.phase is Phase.FACTS
+    assert (late.outcome, late.reason) == (Outcome.NOT_PAID, "unknown_person")
 
 
 def test_deep_doubt_asks_for_digits_and_pin() -> None:

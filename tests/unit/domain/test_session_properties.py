@@ -122,7 +122,7 @@ def event_for(session, choice, at):  # type: ignore[no-untyped-def]
 orders = st.sampled_from(
     [ORDER, dataclasses.replace(ORDER, amount=Money(3_000)), dataclasses.replace(ORDER, amount=Money(7_000))]
 )
-FAST = SessionLimits(settle_ms=0, unknown_ms=0)
+FAST = SessionLimits(unknown_ms=0)
 
 
 class Witness:

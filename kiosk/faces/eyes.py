@@ -1,0 +1,149 @@
+"""The eyes of one session: frames in, what the session machine may know out.
+
+Embeddings stay in here and are overwritten at the end; what goes out is a verdict, a reason, a
+smile score. It runs on one thread, the one that owns the networks.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from kiosk.domain.evidence import PadVerdict
+from kiosk.domain.identification import (
+    Candidate,
+    Identification,
+    ImpostorTail,
+    SearchPolicy,
+    decide,
+)
+from kiosk.faces.vision.prober import FusedProbe, Prober, ProbeState, pad_rule
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from kiosk.domain.ids import PersonId
+    from kiosk.faces.camera.port import Frame
+    from kiosk.faces.vision.pipeline import Pipeline
+    from kiosk.faces.vision.prober import ProbeProgress
+    from models.manifest import Pack
+
+
+class SearchableGallery(Protocol):
+    """What the eyes ask of the gallery of one pack."""
+
+    def __len__(self) -> int:
+        """Count the people."""
+        ...
+
+    def search(self, probe: NDArray[np.float32]) -> Sequence[Candidate]:
+        """Return the best people, best first."""
+        ...
+
+    def claimed(
+        self, probe: NDArray[np.float32], digits: str
+    ) -> tuple[Sequence[Candidate], Collection[PersonId]]:
+        """Return candidates including everybody with these last digits, and who those are."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one more frame, or the end of them, has told."""
+
+    pad: PadVerdict
+    identification: Identification | None
+    hint: str
+    smile: float | None = None
+    track_changed: bool = False
+
+
+class Eyes:
+    """Looks for one session; `wipe` ends it.
+
+    Args:
+        pack: The verified pack that the gallery's templates were made with.
+        pipeline: Its networks.
+        gallery: The people who can be meant.
+        policy: Target rates of the search.
+        tails: The pack's impostor tails.
+    """
+
+    def __init__(
+        self,
+        pack: Pack,
+        pipeline: Pipeline,
+        gallery: SearchableGallery,
+        *,
+        policy: SearchPolicy,
+        tails: Sequence[ImpostorTail],
+    ) -> None:
+        """Start with nothing seen."""
+        self._pipeline = pipeline
+        self._gallery = gallery
+        self._policy = policy
+        self._tails = tails
+        self._prober = Prober(search=gallery.search, decide=self._decide, pad=pad_rule(pack))
+        self._identified_track: int | None = None
+        self._stages: defaultdict[str, list[float]] = defaultdict(list)
+        self.frames_seen = 0
+
+    def look(self, frame: Frame) -> Look:
+        """Look at one more frame."""
+        self.frames_seen += 1
+        judgement = self._pipeline.judge(frame)
+        for stage, spent_ms in judgement.stages_ms.items():
+            self._stages[stage].append(spent_ms)
+        progress = self._prober.add(judgement)
+        changed = self._identified_track not in {None, judgement.track}
+        if progress.state is ProbeState.DECIDED and self._identified_track is None:
+            self._identified_track = judgement.track
+        smile = judgement.smile_score if judgement.face_seen else None
+        return _look(progress, smile=smile, track_changed=changed)
+
+    def finish(self) -> Look:
+        """Say what it came to, when no frame will follow."""
+        return _look(self._prober.finish(), smile=None, track_changed=False)
+
+    def claim(self, digits: str) -> Identification | None:
+        """Decide again among the people whose phone number ends in these digits."""
+        fused = self._prober.fused
+        if fused is None:
+            return None
+        candidates, people = self._gallery.claimed(fused.embedding, digits)
+        return decide(
+            candidates,
+            gallery_size=len(self._gallery),
+            policy=self._policy,
+            tails=self._tails,
+            claimed=people,
+            frames_agree=fused.frames_agree,
+        )
+
+    def stages_ms(self) -> dict[str, float]:
+        """Return the mean time of every stage over the frames on which it ran."""
+        return {name: round(sum(ran) / len(ran), 2) for name, ran in self._stages.items()}
+
+    def wipe(self) -> None:
+        """Overwrite and forget what was seen."""
+        self._prober.wipe()
+        self._pipeline.wipe()
+
+    def _decide(self, fused: FusedProbe) -> Identification:
+        return decide(
+            fused.candidates,
+            gallery_size=len(self._gallery),
+            policy=self._policy,
+            tails=self._tails,
+            frames_agree=fused.frames_agree,
+        )
+
+
+def _look(progress: ProbeProgress, *, smile: float | None, track_changed: bool) -> Look:
+    refused = progress.state is ProbeState.REFUSED
+    pad = PadVerdict.ATTACK if refused and progress.pad is PadVerdict.ATTACK else progress.pad
+    hint = "" if progress.reason is None else progress.reason.value
+    return Look(pad, progress.identification, hint, smile, track_changed)

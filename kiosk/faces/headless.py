@@ -1,0 +1,351 @@
+"""Play one session without a screen: the same machine, with the customer's answers given before.
+
+It performs the effects of `kiosk.domain.session` one after another on one thread.
+Digits, PIN and phone number are given out only when the machine asks, and once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, assert_never
+
+from kiosk.domain.errors import SmileTillError
+from kiosk.domain.evidence import PadVerdict
+from kiosk.domain.ids import OrderNonce, PayerAlias, PersonId
+from kiosk.domain.order import Order, OrderState, Outcome
+from kiosk.domain.session import Phase, Session, new_session, step
+from kiosk.domain.session import effects as fx
+from kiosk.domain.session import events as ev
+from kiosk.domain.stepup import StepUpPolicy
+from kiosk.link.protocol import ConsentKind, PayHeadless, Progress, SessionReport
+from kiosk.link.sockets import LinkDownError
+
+if TYPE_CHECKING:
+    from kiosk.faces.camera.port import Camera, Frame
+    from kiosk.faces.eyes import Eyes, Look
+    from kiosk.faces.money_link import MoneyLink
+
+OUTCOME_POLL_S = 0.5
+"""Seconds between two questions about an order that is in flight."""
+STEPS_MAX = 100_000
+"""Events of one session; two orders of magnitude above the longest real one."""
+
+
+class People(Protocol):
+    """What a session asks of the vault."""
+
+    def alias(self, person: PersonId) -> PayerAlias:
+        """Return the name that money knows this person by."""
+        ...
+
+    def by_phone(self, phone: str) -> PersonId | None:
+        """Return who has this full number, or None."""
+        ...
+
+    def decoy(self) -> PayerAlias:
+        """Return an alias that nobody has, so that an unknown number costs the same time."""
+        ...
+
+
+@dataclass(slots=True)
+class _Script:
+    """What the customer would type, each to be given once."""
+
+    digits: str | None
+    pin: str | None
+    phone: str | None
+    consent: ConsentKind
+
+
+class _Clock:
+    """The session's clock: the camera's time while looking, real time for everything else."""
+
+    def __init__(self) -> None:
+        self._offset_ms = 0.0
+        self._real = time.monotonic()
+        self.now_ms = 0
+
+    def frame(self, at_ms: int) -> int:
+        """A frame was taken: with a folder this, and not our speed, is how time passes."""
+        self.now_ms = max(self.now_ms, int(self._offset_ms) + at_ms)
+        self._real = time.monotonic()
+        return self.now_ms
+
+    def real(self) -> int:
+        """Something took real time, such as a question to money."""
+        now = time.monotonic()
+        passed_ms = (now - self._real) * 1_000
+        self._real = now
+        self._offset_ms += passed_ms
+        self.now_ms += int(passed_ms)
+        return self.now_ms
+
+
+class HeadlessSession:
+    """One payment, one order, no screen.
+
+    Args:
+        request: The order and the customer's answers.
+        money: This session's link to money.
+        people: The vault's answers.
+        camera: Makes the camera; opened only when the machine says so. None with a phone number.
+        eyes: Makes the eyes; called after the camera is open.
+        policy: The step-up policy.
+        tries_used: Sessions that this order has already seen.
+    """
+
+    def __init__(
+        self,
+        request: PayHeadless,
+        *,
+        money: MoneyLink,
+        people: People,
+        camera: Callable[[], Camera] | None,
+        eyes: Callable[[], Eyes],
+        policy: StepUpPolicy,
+        tries_used: int = 0,
+    ) -> None:
+        """Remember the parts; nothing is opened."""
+        self._order_id = request.order_id
+        self._script = _Script(request.phone_digits, request.pin, request.phone, request.consent)
+        self._money = money
+        self._people = people
+        self._make_camera = camera
+        self._make_eyes = eyes
+        self._policy = policy
+        self._tries_used = tries_used
+        self._clock = _Clock()
+        self._looking = ExitStack()
+        self._frames: Iterator[Frame] | None = None
+        self._eyes: Eyes | None = None
+        self._order: Order | None = None
+        self._nonce: OrderNonce | None = None
+        self._identify_ms: float | None = None
+        self._first_frame_at: float | None = None
+
+    def run(self) -> Iterator[Progress | SessionReport]:
+        """Play the session; yield hints for the customer and, last, the report.
+
+        Raises:
+            SmileTillError: Money does not know the order, or the input cannot be used.
+        """
+        started = time.monotonic()
+        offer = self._money.order(self._order_id)
+        if offer.nonce is None:
+            yield _told_by_money(offer.state, offer.reason)
+            return
+        self._order, self._nonce = offer.order, offer.nonce
+        session = new_session(
+            offer.order, self._clock.real(), tries_used=self._tries_used, policy=self._policy
+        )
+        hint = ""
+        with self._looking:
+            waiting: deque[ev.Event] = deque([self._first_event()])
+            for _ in range(STEPS_MAX):
+                if session.phase is Phase.ENDED:
+                    break
+                event = waiting.popleft() if waiting else self._next_event(session)
+                session, effects = step(session, event)
+                for effect in effects:
+                    waiting.extend(self._perform(effect, session))
+                if session.hint not in {"", hint}:
+                    hint = session.hint
+                    yield Progress(hint)
+            assert session.phase is Phase.ENDED, "a session ends within its limits"
+        yield self._report(session, started)
+
+    # The customer and the camera ------------------------------------------------------------------
+
+    def _first_event(self) -> ev.Event:
+        at_ms = self._clock.real()
+        return ev.PhoneChosen(at_ms) if self._script.phone is not None else ev.Pressed(at_ms)
+
+    def _next_event(self, session: Session) -> ev.Event:
+        """Say what happens next when nothing is waiting: a frame, an answer, or time."""
+        match session.phase:
+            case Phase.PROBING:
+                return self._look_further(session)
+            case Phase.CONFIRMING if self._script.consent is ConsentKind.SMILE:
+                return self._watch_for_a_smile()
+            case Phase.CONFIRMING:
+                return ev.Tapped(self._clock.real())
+            case Phase.DIGITS | Phase.PIN | Phase.PHONE:
+                return self._typed(session.phase)
+            case Phase.AUTHORISING:
+                return self._ask_outcome()
+            case _:
+                return ev.Tick(self._clock.real())
+
+    def _typed(self, phase: Phase) -> ev.Event:
+        at_ms, script = self._clock.real(), self._script
+        match phase:
+            case Phase.DIGITS if script.digits is not None:
+                digits, script.digits = script.digits, None
+                return ev.DigitsTyped(at_ms, digits)
+            case Phase.PIN if script.pin is not None:
+                pin, script.pin = script.pin, None
+                return ev.PinTyped(at_ms, pin)
+            case Phase.PHONE if script.phone is not None:
+                phone, script.phone = script.phone, None
+                return ev.PhoneTyped(at_ms, phone, script.pin or "")
+            case _:
+                return ev.Declined(at_ms)
+
+    def _look_further(self, session: Session) -> ev.Event:
+        look = self._next_look()
+        if isinstance(look, ev.Event):
+            return look
+        if look is None:
+            assert self._eyes is not None
+            last = self._eyes.finish()
+            return ev.Probed(
+                self._clock.now_ms, last.pad, last.identification, last.hint, final=True
+            )
+        found = look.pad is PadVerdict.BONA_FIDE and look.identification is not None
+        if found and self._identify_ms is None and self._first_frame_at is not None:
+            self._identify_ms = (time.monotonic() - self._first_frame_at) * 1_000
+        del session
+        return ev.Probed(self._clock.now_ms, look.pad, look.identification, look.hint)
+
+    def _watch_for_a_smile(self) -> ev.Event:
+        look = self._next_look()
+        if isinstance(look, ev.Event):
+            return look
+        if look is None:
+            # The camera has ended; nobody is left who could smile.
+            return ev.Declined(self._clock.now_ms)
+        if look.pad is PadVerdict.ATTACK:
+            return ev.Probed(self._clock.now_ms, look.pad, None, look.hint)
+        if look.track_changed:
+            return ev.TrackChanged(self._clock.now_ms)
+        return ev.SmileSampled(self._clock.now_ms, look.smile)
+
+    def _next_look(self) -> Look | ev.Event | None:
+        """Look at the next frame; None at the end of them, an event if the camera failed."""
+        assert self._frames is not None
+        assert self._eyes is not None
+        try:
+            frame = next(self._frames, None)
+        except SmileTillError as error:
+            return ev.CameraFailed(self._clock.real(), error.code)
+        if frame is None:
+            return None
+        if self._first_frame_at is None:
+            self._first_frame_at = time.monotonic()
+        self._clock.frame(frame.at_ms)
+        return self._eyes.look(frame)
+
+    # Effects --------------------------------------------------------------------------------------
+
+    def _perform(self, effect: fx.Effect, session: Session) -> list[ev.Event]:
+        """Do one thing and return the events that answer it."""
+        match effect:
+            case fx.OpenCamera():
+                return self._open_camera()
+            case fx.CloseCamera():
+                self._looking.pop_all().close()
+                return []
+            case fx.Wipe():
+                if self._eyes is not None:
+                    self._eyes.wipe()
+                self._script = _Script(None, None, None, self._script.consent)
+                return []
+            case fx.SearchClaimed(digits=digits):
+                verdict = None if self._eyes is None else self._eyes.claim(digits)
+                return [ev.Claimed(self._clock.real(), verdict)]
+            case fx.ShowAmount():
+                return [ev.AmountShown(self._clock.real())]
+            case fx.AskFacts() | fx.VerifyPin() | fx.VerifyPhone():
+                return [self._ask_money(effect)]
+            case fx.Authorise():
+                return [self._authorise(effect, session)]
+            case fx.AskOutcome():
+                return [self._ask_outcome()]
+            case _:
+                assert_never(effect)
+
+    def _open_camera(self) -> list[ev.Event]:
+        assert self._make_camera is not None, "a session by face has a camera"
+        camera = self._looking.enter_context(self._make_camera())
+        self._frames = camera.frames()
+        self._eyes = self._make_eyes()
+        return []
+
+    def _ask_money(self, effect: fx.AskFacts | fx.VerifyPin | fx.VerifyPhone) -> ev.Event:
+        try:
+            match effect:
+                case fx.AskFacts(person=person):
+                    facts = self._money.facts(self._people.alias(person))
+                    return ev.FactsArrived(self._clock.real(), facts)
+                case fx.VerifyPin(person=person, pin=pin):
+                    judged = self._verify(self._people.alias(person), pin)
+                    return judged
+                case fx.VerifyPhone(phone=phone, pin=pin):
+                    found = self._people.by_phone(phone)
+                    alias = self._people.decoy() if found is None else self._people.alias(found)
+                    judged = self._verify(alias, pin)
+                    person_known = found if judged.verified else None
+                    reason = judged.reason
+                    return ev.PhoneJudged(self._clock.real(), person_known, reason, judged.token)
+                case _:
+                    assert_never(effect)
+        except LinkDownError:
+            return ev.LinkLost(self._clock.real())
+
+    def _verify(self, alias: PayerAlias, pin: str) -> ev.PinJudged:
+        assert self._nonce is not None
+        verdict = self._money.verify_pin(alias, self._order_id, self._nonce, pin)
+        return ev.PinJudged(self._clock.real(), verdict.verified, verdict.reason, verdict.token)
+
+    def _authorise(self, effect: fx.Authorise, session: Session) -> ev.Event:
+        assert self._nonce is not None
+        try:
+            answer = self._money.authorise(
+                session.order,
+                self._nonce,
+                self._people.alias(effect.person),
+                basis=effect.basis,
+                consent=effect.consent,
+                pin_token=effect.pin_token,
+            )
+        except LinkDownError:
+            return ev.LinkLost(self._clock.real())
+        return ev.Authorised(self._clock.real(), answer.outcome, answer.reason)
+
+    def _ask_outcome(self) -> ev.Event:
+        time.sleep(OUTCOME_POLL_S)
+        try:
+            known = self._money.outcome(self._order_id)
+        except SmileTillError:
+            return ev.LinkLost(self._clock.real())
+        if known is None:
+            return ev.Tick(self._clock.real())
+        return ev.Authorised(self._clock.real(), *known)
+
+    def _report(self, session: Session, started: float) -> SessionReport:
+        assert session.outcome is not None
+        return SessionReport(
+            outcome=session.outcome,
+            reason=session.reason,
+            asked=tuple(factor.value for factor in session.asked),
+            person=session.person,
+            frames_seen=0 if self._eyes is None else self._eyes.frames_seen,
+            identify_ms=None if self._identify_ms is None else round(self._identify_ms, 1),
+            total_ms=round((time.monotonic() - started) * 1_000, 1),
+            stages_ms={} if self._eyes is None else self._eyes.stages_ms(),
+        )
+
+
+def _told_by_money(state: OrderState, reason: str) -> SessionReport:
+    """Report an order that needs no session any more: its end is in the journal."""
+    outcome = {
+        OrderState.PAID: Outcome.PAID,
+        OrderState.CANCELLED: Outcome.CANCELLED,
+        OrderState.PAID_ELSEWHERE: Outcome.CANCELLED,
+    }.get(state, Outcome.UNKNOWN)
+    told = "already_paid" if state is OrderState.PAID else reason or state.value
+    return SessionReport(outcome, told, (), None, 0, None, 0.0, {})
