@@ -1,0 +1,1 @@
+"""Measurements: they may import everything, and nothing imports them."""

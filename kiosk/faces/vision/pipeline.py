@@ -1,0 +1,220 @@
+"""From a frame to a judgement: detect, pick the payer, gate, align, PAD, smile, encode.
+
+A stage runs only when the earlier one passed, and PAD and encoder only on frames that are due.
+PAD also runs on frames too blurred, turned or cut for the encoder, so that a print is called a
+print; it does not run in the dark, where its answer would mean nothing.
+
+It never searches the gallery, decides or keeps a frame. One thread; deterministic but for the
+measured times.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from kiosk.domain.errors import SetupError
+from kiosk.domain.evidence import Reason
+from kiosk.faces.vision.detector import Detector
+from kiosk.faces.vision.encoder import Encoder, align
+from kiosk.faces.vision.expression import SmileScorer
+from kiosk.faces.vision.judgement import FrameJudgement
+from kiosk.faces.vision.pad.passive import PassivePad
+from kiosk.faces.vision.payer import choose_payer
+from kiosk.faces.vision.quality import (
+    QualityLimits,
+    light_reason,
+    measure,
+    place_reason,
+    pose_reason,
+)
+from kiosk.faces.vision.runtime import quiet_opencv
+from kiosk.faces.vision.tracker import Tracker, TrackRule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from numpy.typing import NDArray
+
+    from kiosk.faces.camera.port import Frame
+    from kiosk.faces.vision.detector import Face
+    from models.manifest import Pack
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineLimits:
+    """Which frames are due, and the gates of the stages."""
+
+    encode_spacing_ms: int = 100
+    """Between two embeddings of a track: closer frames are nearly the same picture."""
+    pad_spacing_ms: int = 60
+    """Between two PAD scores: every second frame at 30 a second."""
+    quality: QualityLimits = field(default_factory=QualityLimits)
+    track: TrackRule = field(default_factory=TrackRule)
+
+
+class Pipeline:
+    """All networks of one pack, and the payer's track.
+
+    A context manager: leaving it drops the networks and wipes what it holds.
+
+    Args:
+        pack: A pack whose files have been verified.
+        limits: Spacings and gates.
+
+    Raises:
+        SetupError: A network cannot be loaded, or the pack has no `detector_score`.
+    """
+
+    def __init__(self, pack: Pack, *, limits: PipelineLimits | None = None) -> None:
+        """Load the networks, single-threaded."""
+        quiet_opencv()
+        self.pack_id = pack.id
+        self._limits = limits or PipelineLimits()
+        self._detector = Detector(pack.detector, score_min=pack_threshold(pack, "detector_score"))
+        self._encoder = Encoder(pack.encoder)
+        self._pad = PassivePad(pack.pad)
+        self._smile = None if pack.expression is None else SmileScorer(pack.expression)
+        self._tracker = Tracker(self._limits.track)
+        self._encoded_ms: int | None = None
+        self._pad_ms: int | None = None
+
+    def __enter__(self) -> Self:
+        """Return the pipeline; its networks are already loaded."""
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Wipe what is held of a person."""
+        self.wipe()
+
+    def wipe(self) -> None:
+        """Forget the current face: end of a session."""
+        self._tracker.wipe()
+        self._encoded_ms = None
+        self._pad_ms = None
+
+    def judge(self, frame: Frame) -> FrameJudgement:
+        """Judge one frame of one camera; frames must come in order of time."""
+        clock = _StageClock()
+        with clock.stage("detect"):
+            faces = self._detector.detect(frame.image)
+        choice = choose_payer(faces, frame.image.shape[1])
+        if choice.face is None:
+            return self._without_face(frame, choice.reason, clock)
+        face = choice.face
+        before = self._tracker.track
+        if self._tracker.place(face, frame.at_ms) != before:
+            self._encoded_ms = self._pad_ms = None
+        place = choice.reason or place_reason(face, frame.image.shape, self._limits.quality)
+        with clock.stage("align"):
+            aligned = align(frame.image, face)
+        with clock.stage("quality"):
+            quality = measure(face, aligned)
+            light = light_reason(quality, self._limits.quality)
+            reason = place or light or pose_reason(quality, self._limits.quality)
+        pad_score = self._pad_if_due(frame, face, clock) if light is None else None
+        smile_score, embedding = None, None
+        if reason is None:
+            smile_score = self._smile_of(aligned, clock)
+            embedding = self._embedding_if_due(frame, aligned, clock)
+            if embedding is not None and not self._tracker.recognise(embedding):
+                # This embedding is the first of the new track; the frame's PAD score goes with it.
+                reason = Reason.FACE_CHANGED
+                embedding = None
+                pad_score = None
+        return FrameJudgement(
+            index=frame.index,
+            at_ms=frame.at_ms,
+            track=self._tracker.track,
+            reason=reason,
+            quality=quality,
+            pad_score=pad_score,
+            smile_score=smile_score,
+            embedding=embedding,
+            stages_ms=clock.report(),
+        )
+
+    def _without_face(
+        self, frame: Frame, reason: Reason | None, clock: _StageClock
+    ) -> FrameJudgement:
+        dark = float(frame.image[::8, ::8].mean())
+        if dark <= self._limits.quality.dark_frame_luminance_max:
+            reason = Reason.TOO_DARK
+        return FrameJudgement(
+            index=frame.index,
+            at_ms=frame.at_ms,
+            track=self._tracker.track,
+            reason=reason,
+            stages_ms=clock.report(),
+        )
+
+    def _pad_if_due(self, frame: Frame, face: Face, clock: _StageClock) -> float | None:
+        if not _due(self._pad_ms, frame.at_ms, self._limits.pad_spacing_ms):
+            return None
+        self._pad_ms = frame.at_ms
+        with clock.stage("pad"):
+            return self._pad.score(frame.image, face)
+
+    def _smile_of(self, aligned: NDArray[np.uint8], clock: _StageClock) -> float | None:
+        if self._smile is None:
+            return None
+        with clock.stage("smile"):
+            return self._smile.score(aligned)
+
+    def _embedding_if_due(
+        self, frame: Frame, aligned: NDArray[np.uint8], clock: _StageClock
+    ) -> NDArray[np.float32] | None:
+        if not _due(self._encoded_ms, frame.at_ms, self._limits.encode_spacing_ms):
+            return None
+        self._encoded_ms = frame.at_ms
+        with clock.stage("encode"):
+            return self._encoder.encode(aligned)
+
+
+def pack_threshold(pack: Pack, name: str) -> float:
+    """Return a figure of the pack's manifest.
+
+    Raises:
+        SetupError: `pack_threshold_missing`.
+    """
+    value = pack.thresholds.get(name)
+    if value is None:
+        raise SetupError(
+            f"The pack {pack.name!r} does not say its {name}.",
+            code="pack_threshold_missing",
+            mend="Install the pack again, or use another.",
+        )
+    return float(value)
+
+
+def _due(last_ms: int | None, now_ms: int, spacing_ms: int) -> bool:
+    return last_ms is None or now_ms - last_ms >= spacing_ms
+
+
+class _StageClock:
+    """Measures the stages of one frame."""
+
+    def __init__(self) -> None:
+        self._times_ms: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter_ns()
+        try:
+            yield
+        finally:
+            self._times_ms[name] = (time.perf_counter_ns() - start) / 1e6
+
+    def report(self) -> MappingProxyType[str, float]:
+        return MappingProxyType(self._times_ms)

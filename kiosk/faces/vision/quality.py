@@ -1,0 +1,138 @@
+"""The first quality gate: is this face large, whole, frontal, lit and sharp enough to compare?
+
+Components of ISO/IEC 29794-5 that need no network of their own. Each limit has its unit and the
+source of its number; each refusal has one reason, the first that a customer can act on.
+The limits are wide on purpose: dark and backlit webcam frames of real people must still be able
+to pay, and doubt is the business of the thresholds, not of this gate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kiosk.domain.evidence import Reason
+from kiosk.faces.opencv import cv2
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from kiosk.faces.vision.detector import Face
+
+INNER_FACE = (slice(24, 104), slice(20, 92))
+"""Rows and columns of the aligned 112 x 112 face without hair and background."""
+
+
+@dataclass(frozen=True, slots=True)
+class QualityLimits:
+    """Gates of the first quality stage.
+
+    "LFW" and "NUAA live" are the shares of frames of the development halves that a limit refuses.
+    """
+
+    eye_distance_min_px: float = 35.0
+    """Pixels: the distance in the ArcFace template, below which the face is enlarged.
+
+    NUAA live 0 of 1,026 (smallest 42)."""
+    face_width_share_max: float = 0.75
+    """Of the frame's width; a larger face loses chin or brow in the margins of the PAD crop."""
+    outside_share_max: float = 0.10
+    """Share of the face box's width or height that may lie outside the frame."""
+    nose_offset_max: float = 0.35
+    """Nose from the middle of the eyes along the eye line, in eye distances: about 25° of yaw.
+
+    LFW 0.9 %, NUAA live 0 (largest .25)."""
+    nose_height_min: float = 0.38
+    """Nose between eye line (0) and mouth (1); lower means the head is tilted back. LFW < 0.1 %."""
+    nose_height_max: float = 0.75
+    """Higher means the head is bowed. LFW 0, NUAA live 0 (largest .68)."""
+    roll_max_deg: float = 30.0
+    """Degrees; alignment turns the face upright, beyond this the detector itself gets weak."""
+    sharpness_min: float = 0.015
+    """Variance of the Laplacian over the variance of grey levels, inner aligned face.
+
+    Without unit, so that it does not depend on light. LFW 0.1 %, NUAA live 0 (smallest .13)."""
+    luminance_min: float = 35.0
+    """Mean grey level (0 to 255) of the inner face. NUAA live 0 (smallest 46), LFW 0."""
+    luminance_max: float = 242.0
+    """Mean grey level. NUAA live 0 (largest 238: hard window light), LFW 0."""
+    contrast_min: float = 10.0
+    """Standard deviation of grey levels. NUAA live 0 (smallest 14), LFW 0 (smallest 13)."""
+    dark_frame_luminance_max: float = 30.0
+    """Mean grey level of a whole frame without a face, up to which darkness is the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What was measured on one face; units as in `QualityLimits`."""
+
+    eye_distance_px: float
+    nose_offset: float
+    nose_height: float
+    roll_deg: float
+    sharpness: float
+    luminance: float
+    contrast: float
+
+
+def measure(face: Face, aligned: NDArray[np.uint8]) -> Quality:
+    """Measure one aligned face."""
+    right_eye, left_eye, nose, right_mouth, left_mouth = face.landmarks.astype(np.float64)
+    eye_line = left_eye - right_eye
+    eye_distance = max(float(np.hypot(*eye_line)), 1e-6)
+    along = eye_line / eye_distance
+    down = np.array([-along[1], along[0]])
+    from_eyes = nose - (right_eye + left_eye) / 2
+    mouth_depth = float(((right_mouth + left_mouth - right_eye - left_eye) / 2) @ down)
+    grey = cv2.cvtColor(aligned, cv2.COLOR_BGR2GRAY)[INNER_FACE]
+    variance = float(grey.var())
+    return Quality(
+        eye_distance_px=eye_distance,
+        nose_offset=float(from_eyes @ along) / eye_distance,
+        nose_height=float(from_eyes @ down) / mouth_depth if mouth_depth > 1e-6 else -1.0,
+        roll_deg=float(np.degrees(np.arctan2(eye_line[1], eye_line[0]))),
+        sharpness=float(cv2.Laplacian(grey, cv2.CV_64F).var()) / max(variance, 1.0),
+        luminance=float(grey.mean()),
+        contrast=variance**0.5,
+    )
+
+
+def place_reason(face: Face, frame_shape: tuple[int, ...], limits: QualityLimits) -> Reason | None:
+    """Say what is wrong with where the face is, before it is aligned."""
+    height, width = frame_shape[:2]
+    if face.eye_distance < limits.eye_distance_min_px:
+        return Reason.TOO_FAR
+    if face.width > limits.face_width_share_max * width:
+        return Reason.TOO_CLOSE
+    outside_x = max(-face.x, face.x + face.width - width, 0.0) / face.width
+    outside_y = max(-face.y, face.y + face.height - height, 0.0) / face.height
+    if max(outside_x, outside_y) > limits.outside_share_max:
+        return Reason.NOT_CENTRED
+    return None
+
+
+def light_reason(quality: Quality, limits: QualityLimits) -> Reason | None:
+    """Say what is wrong with the light; such a frame is not fit for PAD either."""
+    if quality.luminance < limits.luminance_min:
+        return Reason.TOO_DARK
+    if quality.luminance > limits.luminance_max:
+        return Reason.TOO_BRIGHT
+    if quality.contrast < limits.contrast_min:
+        return Reason.LOW_CONTRAST
+    return None
+
+
+def pose_reason(quality: Quality, limits: QualityLimits) -> Reason | None:
+    """Say whether the face is turned away or blurred."""
+    turned = (
+        abs(quality.nose_offset) > limits.nose_offset_max
+        or not limits.nose_height_min <= quality.nose_height <= limits.nose_height_max
+        or abs(quality.roll_deg) > limits.roll_max_deg
+    )
+    if turned:
+        return Reason.TURNED_AWAY
+    if quality.sharpness < limits.sharpness_min:
+        return Reason.BLURRED
+    return None

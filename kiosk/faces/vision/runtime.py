@@ -1,0 +1,65 @@
+"""Makes ONNX Runtime sessions with every option explicit, and OpenCV single-threaded.
+
+One intra-op thread: the screen keeps a core, results do not depend on how work was split, and
+small networks are not faster with two (measured on two cores).
+The arena is off, so that a frame's intermediate values go back to the system after each run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import onnxruntime
+
+from kiosk.domain.errors import SetupError
+from kiosk.faces.opencv import cv2
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+VISION_THREADS = 1
+
+
+def open_session(file: Path) -> Any:
+    """Return a CPU session for a model file whose hash has been checked.
+
+    Raises:
+        SetupError: `model_unreadable`, when ONNX Runtime cannot load it.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = VISION_THREADS
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = True
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(
+            str(file), sess_options=options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:
+        # onnxruntime raises a family of its own that shares no base but Exception.
+        raise SetupError(
+            f"The model file {file.name} cannot be loaded.",
+            code="model_unreadable",
+            mend="Run `smiletill models verify`, then install the pack again.",
+        ) from error
+
+
+def quiet_opencv() -> None:
+    """Keep OpenCV to one thread, and its log to errors.
+
+    OpenCV 5.0 warns once for every detector that targets are not supported by its new engine.
+    """
+    cv2.setNumThreads(VISION_THREADS)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+
+
+def run_single(session: Any, blob: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Run a session that has one input and one output."""
+    result: NDArray[np.float32] = session.run(None, {session.get_inputs()[0].name: blob})[0]
+    return result
