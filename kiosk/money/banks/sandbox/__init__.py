@@ -1,0 +1,1 @@
+"""The connector to the sandbox bank; it shares no code with the bank itself."""

@@ -1,0 +1,172 @@
+"""Starts the sandbox bank on one installation, says where it listens, and ends it cleanly.
+
+`bank.json` in the sandbox folder appears, whole, once the bank listens; it is removed at a clean
+end. After a crash it may point to nobody: then nobody answers, which every client survives.
+Invariant: one bank an installation, by a lock that the kernel drops when the process dies.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kiosk.domain.errors import SetupError, SmileTillError
+from kiosk.sandbox.bank.ledger import Ledger
+from kiosk.sandbox.bank.server import POLL_S, BankServer, Tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SANDBOX_FOLDER = "sandbox"
+LEDGER_FILE = "bank.db"
+ADDRESS_FILE = "bank.json"
+ADDRESS_VERSION = 1
+TOKEN_FILE = "merchant.token"  # noqa: S105 - a file name
+LOCK_FILE = "bank.lock"
+
+
+def serve(
+    data_dir: Path,
+    port: int = 0,
+    ready_fd: int | None = None,
+    announce: Callable[[str], None] | None = None,
+) -> None:
+    """Run the bank until SIGTERM or SIGINT; call it on the main thread.
+
+    Args:
+        data_dir: The installation; the bank lives in `data_dir/sandbox`.
+        port: TCP port on 127.0.0.1, or 0 for any free one.
+        ready_fd: An open file descriptor that gets one line with the address once the bank
+            listens and `bank.json` is there, and is then closed.
+        announce: Called with the address at the same moment.
+
+    Raises:
+        SetupError: Another bank runs here, the port is taken, the ledger is damaged, or the
+            folder cannot be written.
+    """
+    stop = threading.Event()
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(_alone(data_dir))
+        stack.enter_context(_signals(stop))
+        ledger = Ledger(folder / LEDGER_FILE)
+        stack.callback(ledger.close)
+        tokens = Tokens(merchant=_merchant_token(folder), control=secrets.token_urlsafe(24))
+        server = _listen(ledger, tokens, port)
+        loop = threading.Thread(target=server.serve_forever, args=(POLL_S,), name="bank-accept")
+        loop.start()
+        stack.callback(loop.join)
+        stack.callback(server.stop)
+        address = {
+            "version": ADDRESS_VERSION,
+            "url": server.url,
+            "pid": os.getpid(),
+            "control_token": tokens.control,
+        }
+        _write_whole(folder / ADDRESS_FILE, json.dumps(address))
+        stack.callback((folder / ADDRESS_FILE).unlink, missing_ok=True)
+        if ready_fd is not None:
+            with os.fdopen(ready_fd, "w") as ready:
+                ready.write(server.url + "\n")
+        if announce is not None:
+            announce(server.url)
+        stop.wait()
+
+
+def _listen(ledger: Ledger, tokens: Tokens, port: int) -> BankServer:
+    try:
+        return BankServer(ledger, tokens, port)
+    except (OSError, OverflowError) as error:
+        raise SetupError(
+            f"The sandbox bank cannot listen on port {port}: it is taken or not allowed.",
+            code="port_taken",
+            mend="Choose another port with --port, or leave it out to get a free one.",
+        ) from error
+
+
+@contextlib.contextmanager
+def _alone(data_dir: Path) -> Iterator[Path]:
+    """Hold the lock on the sandbox folder, making it if need be."""
+    folder = data_dir / SANDBOX_FOLDER
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise SetupError(
+            "The sandbox folder cannot be written.",
+            code="sandbox_not_writable",
+            mend="Check the folder given with --data, its owner and the free space.",
+        ) from error
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SetupError(
+                "A sandbox bank is already running on this installation.",
+                code="sandbox_already_running",
+                mend="Use that one, or stop it first.",
+            ) from error
+        yield folder
+    finally:
+        os.close(lock)
+
+
+@contextlib.contextmanager
+def _signals(stop: threading.Event) -> Iterator[None]:
+    """Let SIGTERM and SIGINT set `stop`, and put the old handlers back afterwards."""
+    before = {
+        number: signal.signal(number, lambda *_: stop.set())
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _merchant_token(folder: Path) -> str:
+    """Read the merchant's token, or make it at the first start."""
+    file = folder / TOKEN_FILE
+    if not file.exists():
+        _write_whole(file, secrets.token_urlsafe(24))
+    return file.read_text().strip()
+
+
+def _write_whole(file: Path, text: str) -> None:
+    """Write a file, for the owner only, that nobody ever sees half."""
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(file)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the bank as a process of its own: `python -m kiosk.sandbox.bank.main --data DIR`."""
+    parser = argparse.ArgumentParser(prog="smiletill-sandbox-bank", description=main.__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--ready-fd", type=int, default=None)
+    options = parser.parse_args(arguments)
+    os.umask(0o077)
+    try:
+        serve(options.data, options.port, options.ready_fd)
+    except SmileTillError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,182 @@
+"""Asks the sandbox bank, from outside, what it executed; and scripts its faults and its clock.
+
+The oracle never goes through the connector: it is what the connector is measured against.
+While the bank is not running the books are read from its file, read-only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from kiosk.domain.errors import BadInputError, SetupError
+from kiosk.sandbox.bank.ledger import Debits
+from kiosk.sandbox.bank.ledger import executed_debits as count_debits
+from kiosk.sandbox.bank.main import ADDRESS_FILE, LEDGER_FILE, SANDBOX_FOLDER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+TIMEOUT_S = (2.0, 10.0)
+"""Seconds to connect and to wait; the bank answers in milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a running bank said it listens."""
+
+    url: str
+    pid: int
+    control_token: str
+
+
+def read_address(data_dir: Path) -> Address | None:
+    """Return what the bank of an installation wrote, or None; it may have died since."""
+    try:
+        found = json.loads((data_dir / SANDBOX_FOLDER / ADDRESS_FILE).read_text())
+        return Address(str(found["url"]), int(found["pid"]), str(found["control_token"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def executed_debits(data_dir: Path, order_id: str) -> int:
+    """Count the debits that the bank executed for one order.
+
+    Raises:
+        SetupError: The bank answers with nonsense, or its books cannot be read.
+    """
+    return all_debits(data_dir, order_id).count
+
+
+def all_debits(data_dir: Path, order_id: str | None = None) -> Debits:
+    """Count and add up what the bank executed, for one order or for all.
+
+    Args:
+        data_dir: The installation.
+        order_id: One order, or None for all.
+
+    Raises:
+        SetupError: The bank answers with nonsense, or its books cannot be read.
+    """
+    parameters = {} if order_id is None else {"order": order_id}
+    try:
+        found = _control(data_dir, "GET", "oracle", parameters=parameters)
+    except _NotRunningError:
+        return _from_books(data_dir, order_id)
+    try:
+        return Debits(int(found["debits"]), int(found["sum_minor_units"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise _nonsense() from error
+
+
+def add_fault(data_dir: Path, fault: Mapping[str, Any]) -> None:
+    """Append one entry to the running bank's fault script (fields as in `faults.Fault`).
+
+    Raises:
+        BadInputError: The bank does not know such a fault.
+        SetupError: No bank is running.
+    """
+    _control(data_dir, "POST", "faults", body=fault)
+
+
+def clear_faults(data_dir: Path) -> None:
+    """Let the running bank behave again.
+
+    Raises:
+        SetupError: No bank is running.
+    """
+    _control(data_dir, "DELETE", "faults")
+
+
+def set_clock(data_dir: Path, offset_s: int) -> None:
+    """Set the bank's clock to the wall clock plus `offset_s` seconds.
+
+    Raises:
+        BadInputError: The offset is out of bounds.
+        SetupError: No bank is running.
+    """
+    _control(data_dir, "POST", "clock", body={"offset_s": offset_s})
+
+
+class _NotRunningError(SetupError):
+    """There is no bank to ask."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No sandbox bank is running on this installation.",
+            code="sandbox_not_running",
+            mend="Start it with: smiletill bank sandbox serve.",
+        )
+
+
+def _nonsense() -> SetupError:
+    return SetupError(
+        "What answers at the sandbox bank's address is not the sandbox bank.",
+        code="sandbox_answer_bad",
+        mend="Stop whatever listens there and start the sandbox bank again.",
+    )
+
+
+def _control(
+    data_dir: Path,
+    method: str,
+    word: str,
+    *,
+    parameters: Mapping[str, str] | None = None,
+    body: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    address = read_address(data_dir)
+    if address is None:
+        raise _NotRunningError
+    with requests.Session() as session:
+        session.trust_env = False
+        try:
+            response = session.request(
+                method,
+                f"{address.url}/control/{word}",
+                params=dict(parameters or {}),
+                json=body,
+                headers={"Authorization": f"Bearer {address.control_token}"},
+                timeout=TIMEOUT_S,
+                allow_redirects=False,
+            )
+        except requests.ConnectionError as error:
+            raise _NotRunningError from error
+        except requests.RequestException as error:
+            raise _nonsense() from error
+    if response.status_code == 400:
+        raise BadInputError(
+            "The sandbox bank does not accept this.",
+            code="sandbox_refused",
+            mend="See smiletill bank sandbox fault --help.",
+        )
+    try:
+        found = response.json()
+    except ValueError as error:
+        raise _nonsense() from error
+    if response.status_code != 200 or not isinstance(found, dict):
+        raise _nonsense()
+    return found
+
+
+def _from_books(data_dir: Path, order_id: str | None) -> Debits:
+    file = data_dir / SANDBOX_FOLDER / LEDGER_FILE
+    if not file.exists():
+        return Debits(0, 0)
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
+        ) as connection:
+            return count_debits(connection, order_id)
+    except sqlite3.Error as error:
+        raise SetupError(
+            "The sandbox bank's books cannot be read.",
+            code="sandbox_ledger_damaged",
+            mend="Start the sandbox bank once; it checks them and says what to do.",
+        ) from error
