@@ -1,0 +1,301 @@
+"""What the journal's records add up to: orders, attempts, mandates and PIN attempts.
+
+`objection(book, record)` says why a record may not follow; `apply(book, record)` takes it in.
+Both depend on nothing but their arguments, so the book of a running process and the book of the
+next one, rebuilt by replay, are equal (tests/unit/money/test_book.py).
+The book is changed in place because replaying a year must not copy it a million times; its entries
+are frozen values.
+
+Invariants: an order has at most one attempt without a final end, and at most one that settled;
+a settled attempt is never taken back; a revoked mandate stays revoked.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import assert_never
+
+from kiosk.domain.ids import IdempotencyKey, OrderId, PayerAlias, PaymentRef
+from kiosk.domain.mandate import MandateLimits, MandateState
+from kiosk.domain.money import Money
+from kiosk.domain.order import Order, OrderState
+from kiosk.domain.payment import AttemptEnd
+from kiosk.money.pin_counter import PinCounter
+from kiosk.money.records import (
+    AnyRecord,
+    IntentStored,
+    MandateBegun,
+    MandateOpened,
+    MandateRevoked,
+    OrderAborted,
+    OrderClosedElsewhere,
+    OrderOpened,
+    PinAttempted,
+    PinVerified,
+    ResultCorrected,
+    ResultsMissing,
+    ResultStored,
+    RevocationConfirmed,
+    TailCut,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One intent and what became of it. `end` is None while its result is not stored."""
+
+    key: IdempotencyKey
+    order_id: OrderId
+    alias: PayerAlias
+    amount: Money
+    at: datetime
+    end: AttemptEnd | None = None
+    reason: str = ""
+    payment_ref: PaymentRef | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether money may still move, or may have moved, without our knowing."""
+        return self.end is None or not self.end.is_final
+
+    @property
+    def counts_as_spent(self) -> bool:
+        """Say whether the amount counts against the limits: what may have moved counts too."""
+        return self.is_open or self.end is AttemptEnd.SETTLED
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEntry:
+    """One order and how far it has come."""
+
+    order: Order
+    opened_at: datetime
+    state: OrderState = OrderState.OPEN
+    reason: str = ""
+    keys: tuple[IdempotencyKey, ...] = ()
+    """Keys of its attempts, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """How far a mandate's revocation has come at the bank. An empty ref: the bank never told it."""
+
+    sealed_ref: str = field(repr=False)
+    confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MandateEntry:
+    """One mandate. `state` is None until the bank has told one."""
+
+    alias: PayerAlias
+    key: IdempotencyKey
+    limits: MandateLimits
+    begun_at: datetime
+    state: MandateState | None = None
+    sealed_secrets: str = field(default="", repr=False)
+    revocation: Revocation | None = None
+    keys: tuple[IdempotencyKey, ...] = ()
+    """Keys of the attempts under it, oldest first."""
+
+
+@dataclass(slots=True)
+class Book:
+    """Everything that the records so far say."""
+
+    orders: dict[OrderId, OrderEntry] = field(default_factory=dict)
+    attempts: dict[IdempotencyKey, Attempt] = field(default_factory=dict)
+    mandates: dict[PayerAlias, MandateEntry] = field(default_factory=dict)
+    pins: dict[PayerAlias, PinCounter] = field(default_factory=dict)
+    terminal_failures: deque[tuple[PayerAlias, datetime]] = field(default_factory=deque)
+    """Attempts not followed by a success, oldest first; `pin_rules` bounds how many count."""
+    open_keys: dict[IdempotencyKey, None] = field(default_factory=dict)
+    """Keys of attempts that are open, oldest first (an ordered set)."""
+    open_orders: int = 0
+
+    def order_of(self, key: IdempotencyKey) -> OrderEntry:
+        """Return the order that an attempt belongs to."""
+        return self.orders[self.attempts[key].order_id]
+
+
+TERMINAL_FAILURES_KEPT = 1_000
+"""At most this many are remembered; the limit of an hour is far below."""
+
+
+# One case a kind of record, all in one place, is easier to check than fourteen small functions.
+def objection(book: Book, record: AnyRecord) -> str | None:  # noqa: PLR0911, PLR0912
+    """Say why a record cannot follow what is in the book, or None if it can."""
+    match record:
+        case OrderOpened(order=order):
+            return "the order exists" if order.order_id in book.orders else None
+        case OrderAborted(order_id=order_id):
+            return _order_objection(book, order_id, {OrderState.OPEN})
+        case OrderClosedElsewhere(order_id=order_id):
+            return _order_objection(book, order_id, {OrderState.OPEN, OrderState.UNKNOWN})
+        case IntentStored():
+            return _intent_objection(book, record)
+        case ResultStored(key=key):
+            return _attempt_objection(book, key, expected=None)
+        case ResultsMissing(keys=keys):
+            found = [_attempt_objection(book, key, expected=None) for key in keys]
+            return next((it for it in found if it is not None), None)
+        case ResultCorrected(key=key, end=end):
+            if not end.is_final:
+                return "a correction must be final"
+            return _attempt_objection(book, key, expected=AttemptEnd.UNKNOWN)
+        case MandateBegun(alias=alias):
+            return "the mandate exists" if alias in book.mandates else None
+        case MandateOpened(alias=alias):
+            mandate = book.mandates.get(alias)
+            fits = mandate is not None and mandate.state is None and mandate.revocation is None
+            return None if fits else "the mandate is not begun"
+        case MandateRevoked(alias=alias):
+            mandate = book.mandates.get(alias)
+            fits = mandate is not None and mandate.revocation is None
+            return None if fits else "there is no mandate to revoke"
+        case RevocationConfirmed(alias=alias):
+            mandate = book.mandates.get(alias)
+            fits = mandate is not None and mandate.revocation is not None
+            return None if fits else "there is no revocation to confirm"
+        case PinVerified(alias=alias):
+            return None if alias in book.pins else "there is no attempt to be right"
+        case PinAttempted() | TailCut():
+            return None
+        case _ as never:
+            assert_never(never)
+
+
+def apply(book: Book, record: AnyRecord) -> None:  # noqa: PLR0912
+    """Take a record in. The caller has asked for objections."""
+    match record:
+        case OrderOpened(order=order):
+            book.orders[order.order_id] = OrderEntry(order, record.time)
+            book.open_orders += 1
+        case OrderAborted(order_id=order_id, reason=reason):
+            _move(book, order_id, OrderState.CANCELLED, reason)
+        case OrderClosedElsewhere(order_id=order_id):
+            _move(book, order_id, OrderState.PAID_ELSEWHERE, "closed_by_staff")
+        case IntentStored():
+            _apply_intent(book, record)
+        case ResultStored(key=key, end=end, reason=reason, payment_ref=payment_ref):
+            _apply_end(book, key, end, reason, payment_ref)
+        case ResultsMissing(keys=keys):
+            for key in keys:
+                _apply_end(book, key, AttemptEnd.UNKNOWN, "no_answer", None)
+        case ResultCorrected(key=key, end=end, reason=reason, payment_ref=payment_ref):
+            _apply_end(book, key, end, reason, payment_ref)
+        case MandateBegun(alias=alias, key=key, limits=limits):
+            book.mandates[alias] = MandateEntry(alias, key, limits, record.time)
+        case MandateOpened(alias=alias, state=state, sealed_secrets=sealed):
+            mandate = book.mandates[alias]
+            book.mandates[alias] = replace(mandate, state=state, sealed_secrets=sealed)
+        case MandateRevoked(alias=alias, sealed_ref=sealed_ref):
+            _apply_revocation(book, alias, Revocation(sealed_ref))
+        case RevocationConfirmed(alias=alias):
+            _apply_revocation(book, alias, Revocation("", confirmed=True))
+        case PinAttempted(alias=alias):
+            book.pins[alias] = book.pins.get(alias, PinCounter()).attempted(record.time)
+            book.terminal_failures.append((alias, record.time))
+            if len(book.terminal_failures) > TERMINAL_FAILURES_KEPT:
+                book.terminal_failures.popleft()
+        case PinVerified(alias=alias):
+            book.pins[alias] = book.pins[alias].verified()
+            _forgive_last(book.terminal_failures, alias)
+        case TailCut():
+            pass
+        case _ as never:
+            assert_never(never)
+
+
+def _order_objection(book: Book, order_id: OrderId, allowed: set[OrderState]) -> str | None:
+    entry = book.orders.get(order_id)
+    if entry is None:
+        return "there is no such order"
+    return None if entry.state in allowed else f"the order is {entry.state.value}"
+
+
+def _intent_objection(book: Book, record: IntentStored) -> str | None:
+    if record.key in book.attempts:
+        return "the key was used"
+    mandate = book.mandates.get(record.alias)
+    if mandate is None or mandate.state is not MandateState.ACTIVE:
+        return "there is no active mandate"
+    found = _order_objection(book, record.order_id, {OrderState.OPEN})
+    if found is None and book.orders[record.order_id].order.amount != record.amount:
+        return "the amount is not the order's"
+    return found
+
+
+def _attempt_objection(book: Book, key: IdempotencyKey, expected: AttemptEnd | None) -> str | None:
+    attempt = book.attempts.get(key)
+    if attempt is None:
+        return "there is no such attempt"
+    return None if attempt.end is expected else "the attempt has another end"
+
+
+def _apply_intent(book: Book, record: IntentStored) -> None:
+    # The sealed request stays in the file: after a restart nothing is sent again.
+    book.attempts[record.key] = Attempt(
+        record.key, record.order_id, record.alias, record.amount, record.time
+    )
+    book.open_keys[record.key] = None
+    entry = book.orders[record.order_id]
+    book.orders[record.order_id] = replace(entry, keys=(*entry.keys, record.key))
+    _move(book, record.order_id, OrderState.IN_FLIGHT, "")
+    mandate = book.mandates[record.alias]
+    book.mandates[record.alias] = replace(mandate, keys=(*mandate.keys, record.key))
+
+
+def _apply_end(
+    book: Book,
+    key: IdempotencyKey,
+    end: AttemptEnd,
+    reason: str,
+    payment_ref: PaymentRef | None,
+) -> None:
+    attempt = replace(book.attempts[key], end=end, reason=reason, payment_ref=payment_ref)
+    book.attempts[key] = attempt
+    if end.is_final:
+        book.open_keys.pop(key, None)
+    entry = book.orders[attempt.order_id]
+    if entry.state is OrderState.PAID_ELSEWHERE:
+        if end is AttemptEnd.SETTLED:
+            # Paid twice, once by other means: the payer's money must go back.
+            _move(book, attempt.order_id, OrderState.PAID_ELSEWHERE, "refund_due")
+        return
+    _move(book, attempt.order_id, _order_state(end), reason)
+
+
+def _order_state(end: AttemptEnd) -> OrderState:
+    match end:
+        case AttemptEnd.SETTLED:
+            return OrderState.PAID
+        case AttemptEnd.UNKNOWN:
+            return OrderState.UNKNOWN
+        case AttemptEnd.DECLINED | AttemptEnd.NOT_SENT | AttemptEnd.NEVER_ARRIVED:
+            return OrderState.OPEN
+
+
+def _move(book: Book, order_id: OrderId, state: OrderState, reason: str) -> None:
+    entry = book.orders[order_id]
+    book.open_orders += (state is OrderState.OPEN) - (entry.state is OrderState.OPEN)
+    book.orders[order_id] = replace(entry, state=state, reason=reason)
+
+
+def _apply_revocation(book: Book, alias: PayerAlias, revocation: Revocation) -> None:
+    # The sealed part stays in the file, but its key is destroyed; here it is dropped at once.
+    book.mandates[alias] = replace(
+        book.mandates[alias],
+        state=MandateState.REVOKED,
+        sealed_secrets="",
+        revocation=revocation,
+    )
+
+
+def _forgive_last(failures: deque[tuple[PayerAlias, datetime]], alias: PayerAlias) -> None:
+    for index in range(len(failures) - 1, -1, -1):
+        if failures[index][0] == alias:
+            del failures[index]
+            return

@@ -1,0 +1,94 @@
+"""Errors of the money process that a person can mend."""
+
+from __future__ import annotations
+
+from kiosk.domain.errors import BadInputError, SetupError
+
+
+class JournalError(SetupError):
+    """Something about the journal stops the till from selling."""
+
+
+class JournalBusyError(JournalError):
+    """Another process has the journal open for writing."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__(
+            "Another process writes the journal of this data directory.",
+            code="journal_busy",
+            mend="Stop the other money process first, or use another --data directory.",
+        )
+
+
+class JournalDamagedError(JournalError):
+    """A record that was once acknowledged cannot be read any more."""
+
+    def __init__(self, detail: str) -> None:
+        """Say where, and that nothing was changed.
+
+        Args:
+            detail: What is wrong and at which record, such as `record 12 fails its checksum`.
+        """
+        super().__init__(
+            f"The payment journal is damaged ({detail}), so nothing may be sold.",
+            code="journal_damaged",
+            mend="The file was left as it is: copy it away, restore money/journal.log from a backup"
+            " that is complete up to the last payment, and compare with the bank's statement.",
+        )
+
+
+class JournalMissingError(JournalError):
+    """There is no journal, although this installation has taken payments or mandates."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__(
+            "The payment journal is missing, although mandates exist on this installation.",
+            code="journal_missing",
+            mend="Restore money/journal.log from a backup that is complete up to the last payment.",
+        )
+
+
+class JournalWriteError(JournalError):
+    """A record could not be stored; whatever it was to permit has not happened."""
+
+    def __init__(self, detail: str) -> None:
+        """Say what the disk answered."""
+        super().__init__(
+            f"The payment journal cannot be written ({detail}).",
+            code="journal_write_failed",
+            mend="Free space on the disk or replace it, then start the till again.",
+        )
+
+
+class JournalPoisonedError(JournalWriteError):
+    """After a failed sync nobody knows what is on the disk: this process writes no more."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__("an earlier write failed")
+
+
+class KeyFileError(SetupError):
+    """The key of a mandate cannot be read or written."""
+
+    def __init__(self, detail: str) -> None:
+        """Say what is wrong, without the alias."""
+        super().__init__(
+            f"The key of a mandate cannot be used ({detail}).",
+            code="mandate_key_bad",
+            mend="Check the passphrase and the disk; else erase the person and enrol again.",
+        )
+
+
+class OrderUnknownError(BadInputError):
+    """No order has this id."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__(
+            "The journal knows no order of this id.",
+            code="order_unknown",
+            mend="Check the order id, or open the order first.",
+        )

@@ -1,0 +1,296 @@
+"""The journal: an append-only file of records, and the only truth about orders and money.
+
+One record a line, ASCII up to the body:
+
+    v1 LENGTH CRC CHAIN BODY
+    v1, 8 hex digits, 8 hex digits, 64 hex digits, JSON of LENGTH bytes without a line break
+
+CRC is the CRC-32 of the body; CHAIN is SHA-256 over the chain value before it and the body, so
+that a record can neither be changed nor removed, moved or added alone.
+The first body is a header: the kind of file, its version, when and under which random id it was
+made.
+
+`append` returns only after the bytes are on the disk (write, then fsync).
+The journal knows lines, not what they mean (kiosk/money/records.py) or add up to (book.py).
+
+Invariants:
+
+- an acknowledged record is never lost silently: a tail that a cut-off write can leave is removed,
+  anything else that does not read is `JournalDamagedError`, and the file stays as it is;
+- after a failed sync nothing more is written by this process, and the sync is never repeated: the
+  kernel may have dropped the bytes and report success the second time (fsyncgate, 2018).
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import re
+import secrets
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from kiosk.money.errors import JournalDamagedError, JournalPoisonedError, JournalWriteError
+from kiosk.money.storage import Storage
+
+FORMAT = "smiletill-journal"
+FORMAT_VERSION = 1
+BODY_BYTES_MAX = 131_072
+"""One record. The largest, an order of 100 lines of 200 characters, stays below 90 KiB."""
+SECTOR_BYTES = 512
+"""The smallest piece that a disk writes whole, and so the smallest that can be missing."""
+
+_PREFIX = re.compile(rb"v1 ([0-9a-f]{8}) ([0-9a-f]{8}) ([0-9a-f]{64}) ")
+_PREFIX_BYTES = 3 + 9 + 9 + 65
+
+
+class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="header"):
+    """The first record."""
+
+    format: str
+    version: int
+    created: str
+    journal: str
+    """A random id: 32 hex digits."""
+
+
+_header_decoder = msgspec.json.Decoder(Header)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where the next record goes: offset in bytes, records before it, chain value before it."""
+
+    offset: int = 0
+    records: int = 0
+    chain: bytes = bytes(32)
+
+    def after(self, body: bytes, line_bytes: int) -> Position:
+        """Return the position behind one more record."""
+        chain = hashlib.sha256(self.chain + body).digest()
+        return Position(self.offset + line_bytes, self.records + 1, chain)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What reading a whole journal came to."""
+
+    header: Header | None
+    """None: the file is empty, or holds no more than a first line that was cut off."""
+    position: Position
+    torn_bytes: int
+    """Length of the cut-off tail behind the last good record."""
+
+
+def read_journal(chunks: Iterable[bytes], take: Callable[[bytes], None]) -> Reading:
+    """Read a journal from the start and hand each record's body to `take`, header excepted.
+
+    Raises:
+        JournalDamagedError: Anything but the tail that a cut-off write leaves.
+    """
+    position = Position()
+    header: Header | None = None
+    tail = b""
+    for line, whole in _lines(chunks):
+        body = _body(line, position) if whole and not tail else None
+        if body is None:
+            # Remember the first bytes that are no record; nothing may follow what is torn.
+            if tail:
+                raise JournalDamagedError(f"record {position.records} cannot be read")
+            tail = line
+            continue
+        if header is None:
+            header = _read_header(body)
+        else:
+            take(body)
+        position = position.after(body, len(line))
+    if tail and not _is_torn(tail, position):
+        raise JournalDamagedError(f"record {position.records} cannot be read")
+    return Reading(header, position, len(tail))
+
+
+def format_line(body: bytes, position: Position) -> bytes:
+    """Write a body as the line that belongs at a position."""
+    assert b"\n" not in body, "a record is one line"
+    chain = position.after(body, 0).chain
+    return b"v1 %08x %08x %s %s\n" % (len(body), zlib.crc32(body), chain.hex().encode(), body)
+
+
+class Journal:
+    """The open journal of one process; use `Journal.open`. Not thread-safe: the ledger locks."""
+
+    def __init__(self, storage: Storage, header: Header, position: Position) -> None:
+        """Take over a storage that was read to its end."""
+        self._storage = storage
+        self._position = position
+        self._poisoned = False
+        self.header = header
+
+    @classmethod
+    def open(cls, storage: Storage, take: Callable[[bytes], None], created: str) -> OpenedJournal:
+        """Read everything, cut off a torn tail, and write the header of a new file.
+
+        Args:
+            storage: Where the bytes are. It is closed if this fails.
+            take: Called with each record's body, in order.
+            created: Time for the header, if the file is new.
+
+        Raises:
+            JournalDamagedError: A record that was acknowledged cannot be read.
+            JournalWriteError: The disk refuses.
+        """
+        try:
+            reading = read_journal(storage.chunks(), take)
+            if reading.torn_bytes:
+                storage.truncate(reading.position.offset)
+                storage.sync()
+            header = reading.header
+            if header is not None:
+                return OpenedJournal(cls(storage, header, reading.position), reading.torn_bytes)
+            header = Header(FORMAT, FORMAT_VERSION, created, secrets.token_hex(16))
+            journal = cls(storage, header, reading.position)
+            journal.append(msgspec.json.encode(header))
+        except OSError as error:
+            storage.close()
+            raise JournalWriteError(_name(error)) from error
+        except BaseException:
+            storage.close()
+            raise
+        return OpenedJournal(journal, reading.torn_bytes)
+
+    @property
+    def is_poisoned(self) -> bool:
+        """Say whether a failure has ended all writing by this process."""
+        return self._poisoned
+
+    @property
+    def records(self) -> int:
+        """How many records there are, header included."""
+        return self._position.records
+
+    def append(self, body: bytes) -> None:
+        """Store one record; when this returns, it is on the disk.
+
+        Raises:
+            JournalWriteError: It is not stored. If the disk took nothing of it (it is full), a
+                later record may still succeed.
+            JournalPoisonedError: An earlier failure has ended all writing.
+        """
+        if self._poisoned:
+            raise JournalPoisonedError
+        assert len(body) <= BODY_BYTES_MAX, "a record of ours outgrew its limit"
+        line = format_line(body, self._position)
+        try:
+            self._write(line)
+        except OSError as error:
+            self._take_back()
+            raise JournalWriteError(_name(error)) from error
+        try:
+            self._storage.sync()
+        except OSError as error:
+            self._poisoned = True
+            raise JournalWriteError(_name(error)) from error
+        self._position = self._position.after(body, len(line))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._poisoned = True
+        self._storage.close()
+
+    def _write(self, line: bytes) -> None:
+        rest = memoryview(line)
+        while rest:
+            taken = self._storage.append(bytes(rest))
+            if taken <= 0:
+                raise OSError(errno.EIO, "nothing was written")
+            rest = rest[taken:]
+
+    def _take_back(self) -> None:
+        """Remove what a failed write left, so that the next record stands on clean ground."""
+        try:
+            self._storage.truncate(self._position.offset)
+        except OSError:
+            self._poisoned = True
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedJournal:
+    """An open journal, and how many bytes of a cut-off write were removed from its end."""
+
+    journal: Journal
+    torn_bytes: int
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
+    """Split into lines with their ends; the flag says whether the line has its end.
+
+    A line longer than any record is handed over as it grows, so memory stays bounded.
+    """
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield line + b"\n", True
+        if len(rest) > _PREFIX_BYTES + BODY_BYTES_MAX:
+            raise JournalDamagedError("a record is too long")
+    if rest:
+        yield rest, False
+
+
+def _body(line: bytes, position: Position) -> bytes | None:
+    """Return the body of a whole line if it is the right record for this position."""
+    match = _PREFIX.match(line)
+    if match is None:
+        return None
+    body = line[_PREFIX_BYTES:-1]
+    if int(match[1], 16) != len(body) or int(match[2], 16) != zlib.crc32(body):
+        return None
+    if match[3].decode() != position.after(body, 0).chain.hex():
+        raise JournalDamagedError(f"record {position.records} does not follow the one before it")
+    return body
+
+
+def _is_torn(tail: bytes, position: Position) -> bool:
+    """Tell a write that was cut off from a record that went bad later.
+
+    A cut-off write was never acknowledged: it lacks its end, or whole sectors of it never reached
+    the disk and read as zeros. A line that is complete in length but wrong in content was
+    acknowledged, and so was one of which only the line break is wrong.
+    """
+    if _missing_sectors(tail, position.offset):
+        return True
+    if tail.endswith(b"\n"):
+        return False
+    match = _PREFIX.match(tail)
+    if match is None:
+        return len(tail) < _PREFIX_BYTES
+    return len(tail) <= _PREFIX_BYTES + int(match[1], 16)
+
+
+def _missing_sectors(tail: bytes, offset: int) -> bool:
+    """Say whether zeros fill the tail from a sector's start to a sector's or the tail's end."""
+    start = 0
+    while start < len(tail):
+        end = min(len(tail), start + SECTOR_BYTES - (offset + start) % SECTOR_BYTES)
+        # The last byte alone is also what a line break becomes when it is overwritten.
+        if end - start > 1 and not any(tail[start:end]):
+            return True
+        start = end
+    return False
+
+
+def _read_header(body: bytes) -> Header:
+    try:
+        header = _header_decoder.decode(body)
+    except msgspec.DecodeError:
+        raise JournalDamagedError("the header cannot be read") from None
+    if header.format != FORMAT or header.version != FORMAT_VERSION:
+        raise JournalDamagedError("the header names another format or version")
+    return header
+
+
+def _name(error: OSError) -> str:
+    return errno.errorcode.get(error.errno or 0, "OSError")

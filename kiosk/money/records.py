@@ -1,0 +1,203 @@
+"""Every kind of record that the journal may hold, read strictly.
+
+A kind or a field that is not listed here is damage, not news: an older program must not sell on a
+journal that it does not understand.
+Requests, mandate ids, account hints and PIN verifiers appear only sealed (kiosk/money/keys.py);
+names, phone numbers and PINs never appear.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from kiosk.domain.consent import Basis, ConsentKind
+from kiosk.domain.ids import IdempotencyKey, OrderId, PayerAlias, PaymentRef
+from kiosk.domain.mandate import MandateLimits, MandateState
+from kiosk.domain.money import Money
+from kiosk.domain.order import Order
+from kiosk.domain.payment import AttemptEnd
+from kiosk.money.errors import JournalDamagedError
+
+_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
+    """Base of all records. `at` is when, as `2026-11-23T12:00:00.000000Z`."""
+
+    at: str
+
+    @property
+    def time(self) -> datetime:
+        """The time as a value, in UTC."""
+        return parse_time(self.at)
+
+
+# Orders ------------------------------------------------------------------------------------------
+
+
+class OrderOpened(Record, frozen=True, tag="order_opened"):
+    """The till asks for money."""
+
+    order: Order
+
+
+class OrderAborted(Record, frozen=True, tag="order_aborted"):
+    """The till takes an open order back."""
+
+    order_id: OrderId
+    reason: str
+
+
+class OrderClosedElsewhere(Record, frozen=True, tag="order_closed_elsewhere"):
+    """Staff were paid by other means. `staff` is the id of who said so."""
+
+    order_id: OrderId
+    staff: str
+
+
+# Attempts ----------------------------------------------------------------------------------------
+
+
+class IntentStored(Record, frozen=True, tag="intent"):
+    """What is about to be sent; stored before its first byte leaves."""
+
+    key: IdempotencyKey
+    order_id: OrderId
+    alias: PayerAlias
+    amount: Money
+    basis: Basis
+    consent: ConsentKind
+    pin_verified: bool
+    sealed_request: str
+
+
+class ResultStored(Record, frozen=True, tag="result"):
+    """How an attempt ended."""
+
+    key: IdempotencyKey
+    end: AttemptEnd
+    reason: str
+    payment_ref: PaymentRef | None = None
+
+
+class ResultsMissing(Record, frozen=True, tag="results_missing"):
+    """After a restart the bank did not say what became of these keys: their end is unknown."""
+
+    keys: tuple[IdempotencyKey, ...]
+
+
+class ResultCorrected(Record, frozen=True, tag="correction"):
+    """The bank's word on an attempt that was stored as unknown."""
+
+    key: IdempotencyKey
+    end: AttemptEnd
+    reason: str
+    payment_ref: PaymentRef | None = None
+
+
+# Mandates ----------------------------------------------------------------------------------------
+
+
+class MandateBegun(Record, frozen=True, tag="mandate_begun"):
+    """A mandate is about to be asked for; stored before the first byte leaves."""
+
+    alias: PayerAlias
+    key: IdempotencyKey
+    limits: MandateLimits
+
+
+class MandateOpened(Record, frozen=True, tag="mandate_opened"):
+    """The bank has the mandate. Sealed: its id there, the account hint, the PIN verifier."""
+
+    alias: PayerAlias
+    state: MandateState
+    sealed_secrets: str
+
+
+class MandateRevoked(Record, frozen=True, tag="mandate_revoked"):
+    """No payment under this mandate any more; its key is destroyed next.
+
+    The bank's id, which revoking there still needs, is sealed under the process's own key; empty
+    if the bank never told it.
+    """
+
+    alias: PayerAlias
+    reason: str
+    sealed_ref: str
+
+
+class RevocationConfirmed(Record, frozen=True, tag="revocation_confirmed"):
+    """The bank has revoked the mandate too."""
+
+    alias: PayerAlias
+
+
+# PINs --------------------------------------------------------------------------------------------
+
+
+class PinAttempted(Record, frozen=True, tag="pin_attempt"):
+    """A PIN is about to be compared; stored before, so that pulling the plug is no way out."""
+
+    alias: PayerAlias
+
+
+class PinVerified(Record, frozen=True, tag="pin_ok"):
+    """The last attempt of this payer was right."""
+
+    alias: PayerAlias
+
+
+# The file itself ---------------------------------------------------------------------------------
+
+
+class TailCut(Record, frozen=True, tag="tail_cut"):
+    """A write that was cut off, and so never acknowledged, was removed from the end of the file."""
+
+    bytes_removed: int
+
+
+AnyRecord = (
+    OrderOpened | OrderAborted | OrderClosedElsewhere
+    | IntentStored | ResultStored | ResultsMissing | ResultCorrected
+    | MandateBegun | MandateOpened | MandateRevoked | RevocationConfirmed
+    | PinAttempted | PinVerified | TailCut
+)  # fmt: skip
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(AnyRecord)
+
+
+def encode_record(record: AnyRecord) -> bytes:
+    """Write a record as the body of a journal line."""
+    return _encoder.encode(record)
+
+
+def decode_record(body: bytes) -> AnyRecord:
+    """Read the body of a journal line.
+
+    Raises:
+        JournalDamagedError: It is no record of this version. The content is not repeated.
+    """
+    try:
+        record: AnyRecord = _decoder.decode(body)
+        parse_time(record.at)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        raise JournalDamagedError("a record is of a kind that this version does not know") from None
+    return record
+
+
+def format_time(time: datetime) -> str:
+    """Write a time as records hold it. The time must be aware."""
+    assert time.tzinfo is not None, "a time without a zone means nothing in a journal"
+    return time.astimezone(UTC).strftime(_TIME)
+
+
+def parse_time(text: str) -> datetime:
+    """Read a time as records hold it.
+
+    Raises:
+        ValueError: It is written in another way.
+    """
+    return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
