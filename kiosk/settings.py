@@ -76,4 +76,3 @@ def load_settings(data_dir: Path) -> Settings:
             code="settings_bad",
             mend="Mend or remove the file; docs name every key.",
         ) from error
-

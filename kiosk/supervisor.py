@@ -204,7 +204,7 @@ class _Crew:
             key_fd = write_key(key)
             inherited.append(key_fd)
             words += ["--key-fd", str(key_fd)]
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        process = subprocess.Popen(
             [*_prefix(name), *words],
             pass_fds=inherited,
             stdin=subprocess.DEVNULL,
@@ -284,9 +284,7 @@ def network_refusal() -> list[str]:
     words = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--net"]
     if shutil.which("unshare") is None:
         return []
-    trial = subprocess.run(  # noqa: S603 - fixed words
-        [*words, "true"], check=False, capture_output=True, timeout=STOP_S_MAX
-    )
+    trial = subprocess.run([*words, "true"], check=False, capture_output=True, timeout=STOP_S_MAX)
     return [*words, "--"] if trial.returncode == 0 else []
 
 

@@ -8,8 +8,10 @@ Invariant: with `--json` the last line of stdout is exactly one JSON object.
 
 from __future__ import annotations
 
+import getpass
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +74,10 @@ def emit(result: Mapping[str, Any], as_json: bool, human: str) -> None:
         click.echo(json.dumps(result, allow_nan=False))
     else:
         click.echo(human)
+
+
+def passphrase_prompt() -> Callable[[str], str] | None:
+    """Return what asks for a passphrase without showing it, or None where no terminal is."""
+    if not sys.stdin.isatty():
+        return None
+    return getpass.getpass

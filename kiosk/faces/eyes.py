@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from kiosk.domain.evidence import PadVerdict
 from kiosk.domain.identification import (
@@ -19,35 +19,22 @@ from kiosk.domain.identification import (
     SearchPolicy,
     decide,
 )
+from kiosk.domain.ids import PackId, PersonId
 from kiosk.faces.vision.prober import FusedProbe, Prober, ProbeState, pad_rule
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from kiosk.domain.ids import PersonId
     from kiosk.faces.camera.port import Frame
+    from kiosk.faces.vault.gallery import Gallery
     from kiosk.faces.vision.pipeline import Pipeline
     from kiosk.faces.vision.prober import ProbeProgress
     from models.manifest import Pack
 
 
-class SearchableGallery(Protocol):
-    """What the eyes ask of the gallery of one pack."""
-
-    def __len__(self) -> int:
-        """Count the people."""
-        ...
-
-    def search(self, probe: NDArray[np.float32]) -> Sequence[Candidate]:
-        """Return the best people, best first."""
-        ...
-
-    def claimed(
-        self, probe: NDArray[np.float32], digits: str
-    ) -> tuple[Sequence[Candidate], Collection[PersonId]]:
-        """Return candidates including everybody with these last digits, and who those are."""
-        ...
+CANDIDATES = 8
+"""People on the candidate list: the margin needs two, and look-alikes come in families."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +63,18 @@ class Eyes:
         self,
         pack: Pack,
         pipeline: Pipeline,
-        gallery: SearchableGallery,
+        gallery: Gallery,
         *,
         policy: SearchPolicy,
         tails: Sequence[ImpostorTail],
     ) -> None:
         """Start with nothing seen."""
+        self._pack_id = PackId(pack.id)
         self._pipeline = pipeline
         self._gallery = gallery
         self._policy = policy
         self._tails = tails
-        self._prober = Prober(search=gallery.search, decide=self._decide, pad=pad_rule(pack))
+        self._prober = Prober(search=self._search, decide=self._decide, pad=pad_rule(pack))
         self._identified_track: int | None = None
         self._stages: defaultdict[str, list[float]] = defaultdict(list)
         self.frames_seen = 0
@@ -113,14 +101,10 @@ class Eyes:
         fused = self._prober.fused
         if fused is None:
             return None
-        candidates, people = self._gallery.claimed(fused.embedding, digits)
-        return decide(
-            candidates,
-            gallery_size=len(self._gallery),
-            policy=self._policy,
-            tails=self._tails,
-            claimed=people,
-            frames_agree=fused.frames_agree,
+        return self._judge(
+            self._gallery.search(self._pack_id, fused.embedding, digits=digits, k=CANDIDATES),
+            fused,
+            self._gallery.with_digits(self._pack_id, digits),
         )
 
     def stages_ms(self) -> dict[str, float]:
@@ -132,12 +116,24 @@ class Eyes:
         self._prober.wipe()
         self._pipeline.wipe()
 
+    def _search(self, probe: NDArray[np.float32]) -> Sequence[Candidate]:
+        return self._gallery.search(self._pack_id, probe, k=CANDIDATES)
+
     def _decide(self, fused: FusedProbe) -> Identification:
+        return self._judge(fused.candidates, fused, None)
+
+    def _judge(
+        self,
+        candidates: Sequence[Candidate],
+        fused: FusedProbe,
+        claimed: Collection[PersonId] | None,
+    ) -> Identification:
         return decide(
-            fused.candidates,
-            gallery_size=len(self._gallery),
+            candidates,
+            gallery_size=self._gallery.size(self._pack_id),
             policy=self._policy,
             tails=self._tails,
+            claimed=claimed,
             frames_agree=fused.frames_agree,
         )
 

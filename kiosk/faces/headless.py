@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, assert_never
 
+from kiosk.domain.consent import ConsentKind
 from kiosk.domain.errors import SmileTillError
 from kiosk.domain.evidence import PadVerdict
 from kiosk.domain.ids import OrderNonce, PayerAlias, PersonId
@@ -21,7 +22,7 @@ from kiosk.domain.session import Phase, Session, new_session, step
 from kiosk.domain.session import effects as fx
 from kiosk.domain.session import events as ev
 from kiosk.domain.stepup import StepUpPolicy
-from kiosk.link.protocol import ConsentKind, PayHeadless, Progress, SessionReport
+from kiosk.link.protocol import PayHeadless, Progress, SessionReport
 from kiosk.link.sockets import LinkDownError
 
 if TYPE_CHECKING:
@@ -282,8 +283,7 @@ class HeadlessSession:
                     facts = self._money.facts(self._people.alias(person))
                     return ev.FactsArrived(self._clock.real(), facts)
                 case fx.VerifyPin(person=person, pin=pin):
-                    judged = self._verify(self._people.alias(person), pin)
-                    return judged
+                    return self._verify(self._people.alias(person), pin)
                 case fx.VerifyPhone(phone=phone, pin=pin):
                     found = self._people.by_phone(phone)
                     alias = self._people.decoy() if found is None else self._people.alias(found)
@@ -332,7 +332,8 @@ class HeadlessSession:
             outcome=session.outcome,
             reason=session.reason,
             asked=tuple(factor.value for factor in session.asked),
-            person=session.person,
+            # Named only to whoever gave everything that was asked: a doubt names nobody.
+            person=session.person if session.amount_shown else None,
             frames_seen=0 if self._eyes is None else self._eyes.frames_seen,
             identify_ms=None if self._identify_ms is None else round(self._identify_ms, 1),
             total_ms=round((time.monotonic() - started) * 1_000, 1),

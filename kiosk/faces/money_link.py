@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from kiosk.domain.consent import Basis, ConsentKind
 from kiosk.domain.evidence import CameraKind
 from kiosk.domain.ids import OrderId, OrderNonce, PayerAlias
 from kiosk.domain.mandate import MandateFacts
-from kiosk.domain.money import Money
 from kiosk.domain.order import Order, OrderState, Outcome
 from kiosk.link.client import CALL_S_MAX, LinkClient
 from kiosk.link.protocol import (
@@ -58,7 +57,7 @@ class MoneyLink:
         self._hello = Hello(PROTOCOL_VERSION, Role.FACES, camera, sandbox_only)
         self._client: LinkClient | None = None
 
-    def __enter__(self) -> MoneyLink:
+    def __enter__(self) -> Self:
         """Return the link, not yet connected."""
         return self
 

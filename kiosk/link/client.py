@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from kiosk.domain.errors import BadInputError
 from kiosk.link.protocol import (
@@ -88,7 +88,7 @@ class LinkClient:
         self._lines.close()
         self._socket.close()
 
-    def __enter__(self) -> LinkClient:
+    def __enter__(self) -> Self:
         """Return the connected client."""
         return self
 
@@ -109,10 +109,10 @@ class LinkClient:
             while True:
                 line = self._lines.readline(LINE_BYTES_MAX + 1)
                 if not line:
-                    raise ConnectionError  # noqa: TRY301 - same mend as a reset
+                    raise ConnectionError
                 frame = decode_frame(line)
                 if frame.id != number:
-                    raise ConnectionError  # noqa: TRY301 - an answer to nothing we asked
+                    raise ConnectionError
                 if frame.last:
                     break
                 if on_progress is not None and isinstance(frame.msg, Progress):

@@ -101,7 +101,9 @@ def run_process(
         The exit code.
     """
     logging.basicConfig(
-        level=logging.INFO, format=f"%(asctime)s {name} %(levelname)s %(message)s", stream=sys.stderr
+        level=logging.INFO,
+        format=f"%(asctime)s {name} %(levelname)s %(message)s",
+        stream=sys.stderr,
     )
     # A crash dump would hold faces, keys and PINs, so there is none.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -125,4 +127,3 @@ def run_process(
     finally:
         close(service)
     return 0
-

@@ -104,7 +104,7 @@ class Done(Message, frozen=True, tag="done"):
 
 
 class Progress(Message, frozen=True, tag="progress"):
-    """A step of long work, before its answer: `code` names the step or the hint for the customer."""
+    """A step of long work, before its answer: `code` names the step or a hint for the customer."""
 
     code: str
     done: int = 0

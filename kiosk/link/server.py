@@ -12,7 +12,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from filelock import FileLock, Timeout
 
@@ -91,7 +91,7 @@ class LinkServer:
         self._listener: socket.socket | None = None
         self._accepting: threading.Thread | None = None
 
-    def __enter__(self) -> LinkServer:
+    def __enter__(self) -> Self:
         """Take the lock and listen.
 
         Raises:
@@ -172,7 +172,7 @@ class LinkServer:
         try:
             frame = decode_frame(line)
             if not isinstance(frame.msg, Hello) or frame.msg.protocol != PROTOCOL_VERSION:
-                raise BadInputError(  # noqa: TRY301 - one place turns errors into answers
+                raise BadInputError(
                     f"The peer does not speak version {PROTOCOL_VERSION} of the link.",
                     code="link_version",
                     mend="Install the same version of every part of SmileTill.",

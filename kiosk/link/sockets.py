@@ -62,7 +62,7 @@ def connect(directory: Path, name: str, timeout_s: float) -> socket.socket:
 
 
 def listen(directory: Path, name: str, backlog: int) -> socket.socket:
-    """Listen on a process's socket; the caller holds the process's lock, so a file there is stale."""
+    """Listen on a process's socket; the caller holds its lock, so a file there is stale."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     (directory / f"{name}.sock").unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -157,5 +157,3 @@ class Authorised(Event):
 @dataclass(frozen=True, slots=True)
 class Acknowledged(Event):
     """Somebody has seen the end."""
-
-

@@ -83,37 +83,37 @@ def step(session: Session, event: ev.Event) -> Step:
 
 def _before_the_send(session: Session, event: ev.Event) -> Step:
     assert not session.sent, "a session that has sent is authorising, ended or closed"
-    if (late := _overdue(session)) is not None:
-        return _end(session, *late)
+    ending = _overdue(session) or _interruption(session, event)
+    if ending is not None:
+        return _end(session, *ending)
+    if isinstance(event, ev.PhoneChosen):
+        closing = (fx.CloseCamera(), fx.Wipe()) if session.camera_on else ()
+        return _forget_face(session), closing
+    return _by_phase(session, event)
+
+
+def _interruption(session: Session, event: ev.Event) -> tuple[Outcome, str] | None:
+    """Tell how an event ends the session from wherever it is, or None if it does not."""
+    ending: tuple[Outcome, str] | None = None
     match event:
         case ev.Cancelled():
-            return _end(session, Outcome.CANCELLED, "customer_cancelled")
+            ending = Outcome.CANCELLED, "customer_cancelled"
         case ev.LinkLost():
-            return _end(session, Outcome.NOT_PAID, "money_unreachable")
-        case ev.CameraFailed(code=code):
+            ending = Outcome.NOT_PAID, "money_unreachable"
+        case ev.CameraFailed(code=code) if session.phase is Phase.PROBING:
             # A face that was already judged stays judged; what is missing is only the gesture.
-            if session.camera_on and session.phase is Phase.PROBING:
-                return _end(session, Outcome.NOT_PAID, code)
-            return session, ()
-        case ev.Probed(pad=PadVerdict.ATTACK):
-            if session.camera_on:
-                return _end(session, Outcome.NOT_PAID, "pad_texture")
-            return session, ()
-        case ev.TrackChanged():
-            if session.camera_on:
-                return _end(session, Outcome.NOT_PAID, "person_changed")
-            return session, ()
-        case ev.PhoneChosen():
-            closing = (fx.CloseCamera(), fx.Wipe()) if session.camera_on else ()
-            return _forget_face(session), closing
-        case ev.Declined():
-            if session.phase in {Phase.DIGITS, Phase.PIN, Phase.PHONE}:
-                return _end(session, Outcome.NOT_PAID, session.refusal or "step_up_required")
-            if session.phase is Phase.CONFIRMING:
-                return _end(session, Outcome.NOT_PAID, "no_consent")
-            return session, ()
+            ending = Outcome.NOT_PAID, code
+        case ev.Probed(pad=PadVerdict.ATTACK) if session.camera_on:
+            ending = Outcome.NOT_PAID, "pad_texture"
+        case ev.TrackChanged() if session.camera_on:
+            ending = Outcome.NOT_PAID, "person_changed"
+        case ev.Declined() if session.phase in {Phase.DIGITS, Phase.PIN, Phase.PHONE}:
+            ending = Outcome.NOT_PAID, session.refusal or "step_up_required"
+        case ev.Declined() if session.phase is Phase.CONFIRMING:
+            ending = Outcome.NOT_PAID, "no_consent"
         case _:
-            return _by_phase(session, event)
+            pass
+    return ending
 
 
 def _by_phase(session: Session, event: ev.Event) -> Step:  # noqa: PLR0911 - one return a phase

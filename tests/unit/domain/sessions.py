@@ -20,9 +20,7 @@ from kiosk.domain.session.effects import Effect
 ANNE = PersonId("p-anne")
 ORDER = Order(OrderId("o-1"), Money(1_250), "Bistro")
 LIMITS = Thresholds(open=0.7, digits=0.6, pin=0.3, worst_open="test")
-FACTS = MandateFacts(
-    PayerAlias("a-1"), MandateState.ACTIVE, DEFAULT_LIMITS, Money(0), 3, 2, "••42"
-)
+FACTS = MandateFacts(PayerAlias("a-1"), MandateState.ACTIVE, DEFAULT_LIMITS, Money(0), 3, 2, "••42")
 
 
 def verdict(decision: Decision, person: PersonId | None = ANNE) -> Identification:

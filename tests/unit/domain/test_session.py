@@ -102,9 +102,7 @@ def test_undecided_pad_never_identifies() -> None:
 
 def test_attack_while_confirming_stops_the_payment() -> None:
     """Looking does not end with recognition."""
-    session, _ = play(
-        *up_to_confirming(), ev.Probed(600, PadVerdict.ATTACK, None), ev.Tapped(700)
-    )
+    session, _ = play(*up_to_confirming(), ev.Probed(600, PadVerdict.ATTACK, None), ev.Tapped(700))
 
     assert (session.outcome, session.reason) == (Outcome.NOT_PAID, "pad_texture")
 

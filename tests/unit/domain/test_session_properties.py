@@ -22,9 +22,7 @@ from tests.unit.domain.sessions import ANNE, FACTS, ORDER, verdict
 
 BERT = PersonId("p-bert")
 
-verdicts = st.builds(
-    verdict, st.sampled_from(Decision), st.sampled_from([ANNE, BERT])
-)
+verdicts = st.builds(verdict, st.sampled_from(Decision), st.sampled_from([ANNE, BERT]))
 facts = st.builds(
     lambda state, spent, ever: dataclasses.replace(
         FACTS, state=state, spent_today=Money(spent), payments_ever=ever
@@ -49,9 +47,7 @@ makers = st.one_of(
     st.just(lambda at: ev.DigitsTyped(at, "4711")),
     st.builds(lambda v: lambda at: ev.Claimed(at, v), st.none() | verdicts),
     st.just(lambda at: ev.PinTyped(at, "135790")),
-    st.builds(
-        lambda ok, t: lambda at: ev.PinJudged(at, ok, "", t), st.booleans(), tokens
-    ),
+    st.builds(lambda ok, t: lambda at: ev.PinJudged(at, ok, "", t), st.booleans(), tokens),
     st.just(lambda at: ev.PhoneChosen(at)),
     st.just(lambda at: ev.PhoneTyped(at, "1", "2")),
     st.builds(lambda p, t: lambda at: ev.PhoneJudged(at, p, "", t), people, tokens),
@@ -120,7 +116,11 @@ def event_for(session, choice, at):  # type: ignore[no-untyped-def]
 
 
 orders = st.sampled_from(
-    [ORDER, dataclasses.replace(ORDER, amount=Money(3_000)), dataclasses.replace(ORDER, amount=Money(7_000))]
+    [
+        ORDER,
+        dataclasses.replace(ORDER, amount=Money(3_000)),
+        dataclasses.replace(ORDER, amount=Money(7_000)),
+    ]
 )
 FAST = SessionLimits(unknown_ms=0)
 
