@@ -1,0 +1,197 @@
+"""The vault's SQLite file: tables, connection, lock, and which of its errors mean what.
+
+Nothing here decrypts. sqlite-utils makes the tables and keeps the list of migrations.
+
+Invariants:
+- Write-ahead logging with `synchronous=FULL`: what was committed survives a power cut.
+- `secure_delete`, no temporary files, and a WAL that `truncate_wal()` empties: deleted bytes do not
+  stay in any file of the vault. (`secure_delete` alone leaves them in the WAL, measured.)
+- Pages of 16 KiB: seven 2 KiB templates share one; with 4 KiB pages the file is twice the data.
+- One owner: a lock on a file of its own, since SQLite's own locks come and go.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlite_utils import Database, Migrations
+
+from kiosk.faces.vault.errors import (
+    VaultDamagedError,
+    VaultInUseError,
+    VaultTooNewError,
+    VaultUnusableError,
+)
+from kiosk.faces.vault.keyring import sync_folder
+
+FILE_NAME = "vault.db"
+LOCK_NAME = "vault.lock"
+PAGE_BYTES = 16_384
+BUSY_MS_MAX = 5_000
+
+logger = logging.getLogger(__name__)
+
+# What the disk does to us; every other error of SQLite means that the file is not ours any more.
+_DISK_CODES = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+
+migrations = Migrations("vault")
+
+
+@migrations()
+def m001_first(db: Database) -> None:
+    """Make the tables of version 1.
+
+    `id` of identity, link and consent is the `id` of the person's row; templates of one person are
+    neighbours, in the order of people, since ids only grow.
+    """
+    tables: dict[str, dict[str, type]] = {
+        "store": {"id": int, "key_check": bytes, "census": bytes},
+        "person": {"id": int, "person": str, "version": int, "wrapped_key": bytes, "head": bytes},
+        "identity": {"id": int, "record": bytes},
+        "link": {"id": int, "record": bytes},
+        "consent": {"id": int, "record": bytes},
+        "template": {"id": int, "owner": int, "pack": str, "record": bytes},
+        "outbox": {"id": int, "record": bytes},
+    }
+    for name, columns in tables.items():
+        db.table(name).create(columns, pk="id", not_null=set(columns) - {"id"}, strict=True)
+
+
+class OwnerLock:
+    """The lock that makes one process the only owner of a vault's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take the lock.
+
+        Raises:
+            VaultInUseError: Somebody holds it.
+            VaultUnusableError: The folder cannot be written.
+        """
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise VaultUnusableError(error.strerror or "its folder cannot be made") from error
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._descriptor)
+            raise VaultInUseError from error
+
+    def release(self) -> None:
+        """Give the lock back. Calling it twice is no error."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor != -1:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def sqlite_errors() -> Iterator[None]:
+    """Turn SQLite's errors into ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+        if code in _DISK_CODES:
+            name = getattr(error, "sqlite_errorname", "SQLITE_IOERR")
+            raise VaultUnusableError(name.removeprefix("SQLITE_").lower()) from error
+        raise VaultDamagedError("the file is not a database that we wrote") from error
+
+
+def connect(path: Path, *, read_only: bool = False) -> Database:
+    """Open the file, which must be there, for this process alone; callers lock their threads."""
+    mode = "ro" if read_only else "rw"
+    connection = sqlite3.connect(
+        f"file:{quote(str(path.absolute()))}?mode={mode}", uri=True, check_same_thread=False
+    )
+    try:
+        # A damaged schema must not run code of its own, and sorting must not leave files behind.
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA cell_size_check = ON")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS_MAX}")
+        if not read_only:
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+        return Database(connection, execute_plugins=False)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def create(folder: Path, key_check: bytes, census: bytes) -> None:
+    """Make an empty vault under a draft name and put it in place whole.
+
+    Raises:
+        VaultDamagedError: A write-ahead log lies there without its database.
+    """
+    path, draft = folder / FILE_NAME, folder / f"{FILE_NAME}.new"
+    if wal_path(path).exists():
+        raise VaultDamagedError("its main file is gone and its log is not")
+    for leftover in (draft, wal_path(draft), draft.with_name(f"{draft.name}-shm")):
+        leftover.unlink(missing_ok=True)
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL, 0o600))
+    with contextlib.closing(sqlite3.connect(draft)) as connection:
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        db = Database(connection, execute_plugins=False)
+        migrations.apply(db)
+        db.table("store").insert({"id": 1, "key_check": key_check, "census": census})
+    draft.rename(path)
+    sync_folder(folder)
+
+
+def check_version(db: Database) -> None:
+    """Compare the migrations in the file with ours.
+
+    Raises:
+        VaultTooNewError: It has some that we do not know.
+        VaultDamagedError: It lacks the first one, so it is not a vault.
+    """
+    applied = {migration.name for migration in migrations.applied(db)}
+    if m001_first.__name__ not in applied:
+        raise VaultDamagedError("it has no version")
+    pending = {migration.name for migration in migrations.pending(db)}
+    ours = {m001_first.__name__}
+    if applied - ours or pending:
+        raise VaultTooNewError
+
+
+def truncate_wal(db: Database) -> None:
+    """Move the log into the database and cut it to nothing, so that old bytes are in no file.
+
+    A disk that refuses is no reason to fail what is already committed: it is logged, the next
+    write tries again, and an erasure's search of the files would find what stayed.
+    """
+    try:
+        busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    except sqlite3.Error as error:
+        logger.warning("the vault's log could not be emptied: %s", type(error).__name__)
+        return
+    if busy:
+        logger.warning("the vault's log could not be emptied: somebody reads it")
+
+
+def wal_path(path: Path) -> Path:
+    """Return where SQLite keeps the write-ahead log of a database."""
+    return path.with_name(f"{path.name}-wal")

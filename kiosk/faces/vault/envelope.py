@@ -1,0 +1,78 @@
+"""Sealed records: AES-256-GCM with the place a record belongs to as associated data.
+
+Every person has a data key of their own, which is kept wrapped under the store's key; destroying
+the wrapped key makes all their records unreadable wherever a copy lies.
+A record is `version (1 byte) · nonce (12) · ciphertext · tag (16)`.
+
+Invariants:
+- What opens was sealed under this key for exactly this place: table, person, row and model pack.
+  A record that was changed, cut, or moved to another place raises `RecordDamagedError`.
+- Nonces are random. One data key seals a few dozen records in its life and the store's key one
+  record a person and change, far below the 2^32 of NIST SP 800-38D for random 96-bit nonces.
+It keeps no keys and knows no tables.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from kiosk.faces.vault.errors import RecordDamagedError
+
+FORMAT_VERSION = 1
+KEY_BYTES = 32
+NONCE_BYTES = 12
+TAG_BYTES = 16
+OVERHEAD_BYTES = 1 + NONCE_BYTES + TAG_BYTES
+
+
+def new_key() -> bytearray:
+    """Return a fresh random key of `KEY_BYTES` bytes that the owner can wipe."""
+    return bytearray(secrets.token_bytes(KEY_BYTES))
+
+
+def wipe(secret: bytearray) -> None:
+    """Overwrite a secret in place; best effort, since libraries may hold copies of their own."""
+    secret[:] = bytes(len(secret))
+
+
+def place(*parts: str) -> bytes:
+    """Name where a record belongs, so that no two lists of parts give the same bytes.
+
+    Args:
+        parts: Table or purpose first, then ids, each below 64 KiB of UTF-8.
+    """
+    encoded = [part.encode() for part in parts]
+    return b"".join(len(part).to_bytes(2, "big") + part for part in encoded)
+
+
+def seal(key: bytes | bytearray, plain: bytes, where: bytes) -> bytes:
+    """Encrypt and authenticate one record for one place.
+
+    Args:
+        key: `KEY_BYTES` bytes.
+        plain: What to keep secret.
+        where: The place, from `place()`.
+    """
+    head = bytes([FORMAT_VERSION])
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    return head + nonce + AESGCM(key).encrypt(nonce, plain, head + where)
+
+
+def unseal(key: bytes | bytearray, record: object, where: bytes) -> bytes:
+    """Decrypt one record and prove that it belongs to this key and this place.
+
+    Raises:
+        RecordDamagedError: It does not, or it is no sealed record at all.
+    """
+    if not isinstance(record, bytes) or len(record) < OVERHEAD_BYTES:
+        raise RecordDamagedError
+    head, nonce = record[:1], record[1 : 1 + NONCE_BYTES]
+    if head[0] != FORMAT_VERSION:
+        raise RecordDamagedError
+    try:
+        return AESGCM(key).decrypt(nonce, record[1 + NONCE_BYTES :], head + where)
+    except InvalidTag:
+        raise RecordDamagedError from None

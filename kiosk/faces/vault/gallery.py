@@ -1,0 +1,176 @@
+"""The templates that are searched, in RAM only: exact search, last digits, full numbers.
+
+A person stands in the gallery with one vector, their pooled template; the score of a probe is the
+cosine with it, as the packs' impostor tails were measured. Packs are kept apart, since their
+vectors cannot be compared. It decides nothing: thresholds and margins are the domain's.
+
+Invariants: every change takes effect with the next search; nobody is in it twice; rows that are
+taken out, and everything at `close()`, are overwritten with zeros. Numbers and vectors are never
+written, logged or shown.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kiosk.domain.identification import Candidate
+from kiosk.domain.ids import PackId, PersonId
+from kiosk.faces.vault.records import Person
+
+DIGITS = 4
+"""How many last digits of the number narrow a search (the command line's contract)."""
+_ROWS_FIRST = 64
+
+Vector = NDArray[np.float32]
+
+
+def normalise_phone(text: str) -> str:
+    """Return the digits that a number is compared by.
+
+    Spaces, dashes, dots, brackets and a leading `+` or `00` do not count. Nothing is checked here.
+    """
+    digits = "".join(mark for mark in text if mark not in " -./()\u00a0")
+    return digits.removeprefix("+") if digits.startswith("+") else digits.removeprefix("00")
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """The vectors of one pack: `matrix[:len(people)]` are in use, in the order of `people`."""
+
+    matrix: NDArray[np.float32] = field(repr=False)
+    people: list[PersonId] = field(default_factory=list)
+    digits: dict[str, set[PersonId]] = field(default_factory=dict, repr=False)
+    row_of: dict[PersonId, int] = field(default_factory=dict)
+
+
+class Gallery:
+    """Who can be recognised now. Safe to use from many threads."""
+
+    def __init__(self) -> None:
+        """Make an empty gallery."""
+        self._turn = threading.RLock()
+        self._shelves: dict[PackId, _Shelf] = {}
+        self._pack_of: dict[PersonId, PackId] = {}
+        self._phones: dict[str, PersonId] = {}
+        self._phone_of: dict[PersonId, str] = {}
+
+    def add(self, person: Person) -> None:
+        """Let a person be found from now on; whoever is in it already stands with the new data."""
+        with self._turn:
+            self.remove(person.person)
+            vector = person.template
+            shelf = self._shelves.get(person.pack)
+            if shelf is None:
+                shelf = _Shelf(np.zeros((_ROWS_FIRST, len(vector)), np.float32))
+                self._shelves[person.pack] = shelf
+            row = len(shelf.people)
+            if row == len(shelf.matrix):
+                _grow(shelf)
+            shelf.matrix[row] = vector
+            shelf.people.append(person.person)
+            shelf.row_of[person.person] = row
+            shelf.digits.setdefault(person.phone[-DIGITS:], set()).add(person.person)
+            self._pack_of[person.person] = person.pack
+            self._phones[person.phone] = person.person
+            self._phone_of[person.person] = person.phone
+
+    def remove(self, person: PersonId) -> bool:
+        """Let a person be found no more; return whether they were in it."""
+        with self._turn:
+            pack = self._pack_of.pop(person, None)
+            if pack is None:
+                return False
+            phone = self._phone_of.pop(person)
+            if self._phones.get(phone) == person:
+                del self._phones[phone]
+            shelf = self._shelves[pack]
+            sharing = shelf.digits[phone[-DIGITS:]]
+            sharing.discard(person)
+            if not sharing:
+                del shelf.digits[phone[-DIGITS:]]
+            row, last = shelf.row_of.pop(person), shelf.people.pop()
+            if last != person:  # the last row fills the gap
+                shelf.people[row] = last
+                shelf.row_of[last] = row
+                shelf.matrix[row] = shelf.matrix[len(shelf.people)]
+            shelf.matrix[len(shelf.people)] = 0.0
+            return True
+
+    def search(
+        self, pack: PackId, probe: Vector, *, digits: str | None = None, k: int = 2
+    ) -> list[Candidate]:
+        """Return the people most like a probe, the most similar first.
+
+        Args:
+            pack: Which pack made the probe; only its people are compared.
+            probe: d float32 of length 1.
+            digits: Last digits that were claimed.
+            k: How many, at most.
+
+        Returns:
+            The k best of everybody and, with `digits`, also the k best of those who have them.
+            Scores are cosines, -1 to 1.
+        """
+        assert k >= 1
+        with self._turn:
+            shelf = self._shelves.get(pack)
+            if shelf is None or not shelf.people:
+                return []
+            assert probe.shape == (shelf.matrix.shape[1],), "a probe of another encoder"
+            scores = shelf.matrix[: len(shelf.people)] @ probe
+            rows = _best(scores, np.arange(len(scores)), k)
+            if digits is not None:
+                claimed = [shelf.row_of[person] for person in shelf.digits.get(digits, ())]
+                rows = np.union1d(rows, _best(scores, np.array(claimed, dtype=np.intp), k))
+            found = [Candidate(shelf.people[row], float(scores[row])) for row in rows]
+        return sorted(found, key=lambda candidate: (-candidate.score, candidate.person))
+
+    def with_digits(self, pack: PackId, digits: str) -> frozenset[PersonId]:
+        """Return the people of a pack whose number ends with these `DIGITS` digits."""
+        with self._turn:
+            shelf = self._shelves.get(pack)
+            return frozenset(shelf.digits.get(digits, ())) if shelf is not None else frozenset()
+
+    def by_phone(self, number: str) -> PersonId | None:
+        """Return who enrolled with this full number, written in any usual way."""
+        with self._turn:
+            return self._phones.get(normalise_phone(number))
+
+    def size(self, pack: PackId) -> int:
+        """Return how many people of a pack can be found; thresholds grow with it."""
+        with self._turn:
+            shelf = self._shelves.get(pack)
+            return len(shelf.people) if shelf is not None else 0
+
+    def __contains__(self, person: PersonId) -> bool:
+        """Say whether a person can be found."""
+        with self._turn:
+            return person in self._pack_of
+
+    def close(self) -> None:
+        """Overwrite all vectors and forget everybody."""
+        with self._turn:
+            for shelf in self._shelves.values():
+                shelf.matrix[:] = 0.0
+            self._shelves.clear()
+            self._pack_of.clear()
+            self._phones.clear()
+            self._phone_of.clear()
+
+
+def _grow(shelf: _Shelf) -> None:
+    larger = np.zeros((2 * len(shelf.matrix), shelf.matrix.shape[1]), np.float32)
+    larger[: len(shelf.matrix)] = shelf.matrix
+    shelf.matrix[:] = 0.0
+    shelf.matrix = larger
+
+
+def _best(scores: NDArray[np.float32], rows: NDArray[np.intp], k: int) -> NDArray[np.intp]:
+    """Return those k of the rows that score highest, in no order."""
+    if len(rows) <= k:
+        return rows
+    return np.asarray(rows[np.argpartition(scores[rows], -k)[-k:]], dtype=np.intp)

@@ -1,0 +1,214 @@
+"""What the vault keeps of a person, as frozen values, and how each part is written into a record.
+
+Nothing here encrypts or touches the disk. Names, numbers and templates are kept out of every repr.
+Every stored form is a msgspec struct that refuses unknown fields: a new field is a new version of
+the record, made by a migration.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from kiosk.domain.ids import PackId, PayerAlias, PersonId
+from kiosk.faces.vault.errors import RecordDamagedError
+
+SAMPLES_MAX = 64
+"""Templates of one person; enrolment makes 3 to 10."""
+DIMENSION_MAX = 4096
+"""Floats of one template; encoders in use give 128 to 512."""
+PADDING_BYTES = 64
+"""Identity is padded to a multiple of this, so that its length tells little about the name."""
+_UNIT_TOLERANCE = 1e-3
+
+_Part = TypeVar("_Part", bound=msgspec.Struct)
+
+
+class PersonState(enum.Enum):
+    """How far a person's record has come."""
+
+    PENDING = "pending"
+    """Enrolment has begun and money has not yet confirmed the mandate."""
+    ACTIVE = "active"
+    FROZEN = "frozen"
+    """Kept, but never searched."""
+
+
+class ConsentRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a person agreed to, and when (UTC, ISO 8601)."""
+
+    version: str
+    language: str
+    sha256: str
+    given_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewPerson:
+    """Everything that enrolment hands to the vault.
+
+    Args:
+        name: As staff typed it.
+        phone: Full number, digits only.
+        alias: Under which money knows the payer.
+        pack: The model pack that made the template.
+        template: d float32 of length 1, the one that is searched: the pooled samples.
+        samples: n x d float32, every row of length 1: single samples kept for later checks.
+        sample_count: How many good samples were pooled.
+        quality: Mean quality of the samples, 0 to 100.
+        consent: What was agreed to.
+        enrolled_at: UTC, ISO 8601.
+    """
+
+    name: str = field(repr=False)
+    phone: str = field(repr=False)
+    alias: PayerAlias = field(repr=False)
+    pack: PackId
+    template: NDArray[np.float32] = field(repr=False, compare=False)
+    samples: NDArray[np.float32] = field(repr=False, compare=False)
+    sample_count: int
+    quality: int
+    consent: ConsentRecord
+    enrolled_at: str
+
+    def __post_init__(self) -> None:
+        """Refuse samples that no encoder of ours makes; they would poison every search."""
+        assert 1 <= len(self.samples) <= SAMPLES_MAX
+        assert 1 <= len(self.template) <= DIMENSION_MAX
+        lengths = np.linalg.norm(self.vectors().astype(np.float64), axis=1)
+        assert np.all(np.abs(lengths - 1.0) < _UNIT_TOLERANCE), "vectors have length 1"
+
+    def vectors(self) -> NDArray[np.float32]:
+        """Return template and samples as one matrix, the template first."""
+        return np.vstack([self.template, self.samples])
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One record of the vault, decrypted and proved."""
+
+    person: PersonId
+    state: PersonState
+    name: str = field(repr=False)
+    phone: str = field(repr=False)
+    alias: PayerAlias = field(repr=False)
+    pack: PackId
+    template: NDArray[np.float32] = field(repr=False, compare=False)
+    samples: NDArray[np.float32] = field(repr=False, compare=False)
+    sample_count: int
+    quality: int
+    consent: ConsentRecord
+    enrolled_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """A message to money that must arrive: the alias whose mandate is to be revoked."""
+
+    entry: int
+    alias: PayerAlias = field(repr=False)
+
+
+class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The part of a record that holds the rest together: nothing may be missing from it."""
+
+    state: PersonState
+    pack: PackId
+    quality: int
+    enrolled_at: str
+    dimension: int
+    sample_count: int
+    templates: tuple[int, ...]
+    """Row ids in the table `template`, in order; the first is the one that is searched."""
+
+
+class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Name and number."""
+
+    name: str
+    phone: str
+
+
+class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Under which alias money knows the person."""
+
+    alias: PayerAlias
+
+
+class Revocation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="revoke_mandate"):
+    """The only kind of message in the outbox so far."""
+
+    alias: PayerAlias
+
+
+class Census(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much the store holds; `digest` changes with every row that comes, changes or goes."""
+
+    people: int = 0
+    outbox: int = 0
+    digest: str = "00" * 32
+
+    def moved(self, people: int, outbox: int, *fingerprints: bytes) -> Census:
+        """Return the census after rows with these fingerprints came or went."""
+        digest = int(self.digest, 16)
+        for fingerprint in fingerprints:
+            digest ^= int.from_bytes(fingerprint, "big")
+        return Census(self.people + people, self.outbox + outbox, f"{digest:064x}")
+
+
+def pack_struct(value: msgspec.Struct) -> bytes:
+    """Write a part of a record, padded so that its length says little."""
+    raw = msgspec.json.encode(value)
+    return raw.ljust(-(-len(raw) // PADDING_BYTES) * PADDING_BYTES)
+
+
+def unpack_struct(raw: bytes, kind: type[_Part]) -> _Part:
+    """Read it back.
+
+    Raises:
+        RecordDamagedError: It is not of this kind.
+    """
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise RecordDamagedError from None
+
+
+def pack_template(sample: NDArray[np.float32]) -> bytes:
+    """Write one sample: d little-endian float32."""
+    return np.ascontiguousarray(sample, dtype="<f4").tobytes()
+
+
+def unpack_template(raw: bytes, dimension: int) -> NDArray[np.float32]:
+    """Read it back.
+
+    Raises:
+        RecordDamagedError: It has another length.
+    """
+    if len(raw) != 4 * dimension:
+        raise RecordDamagedError
+    return np.frombuffer(raw, dtype="<f4").astype(np.float32, copy=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureWork:
+    """What an erased person left in memory, for the search of the files; drop it afterwards.
+
+    Args:
+        name: Erased name.
+        phone: Erased number, digits only.
+        vectors: Erased template and samples, n x d float32.
+        ciphertexts: Every sealed record that was on the disk, the wrapped key included.
+        outbox_entry: The waiting order to revoke the mandate.
+    """
+
+    name: str = field(repr=False)
+    phone: str = field(repr=False)
+    vectors: NDArray[np.float32] = field(repr=False, compare=False)
+    ciphertexts: tuple[bytes, ...] = field(repr=False)
+    outbox_entry: int
