@@ -88,7 +88,7 @@ def test_attack_ends_with_its_own_reason_even_when_recognised() -> None:
 
 
 def test_undecided_pad_never_identifies() -> None:
-    """Until the sequence is judged bona fide nobody is looked up, and at the end it fails closed."""
+    """Until the sequence is judged bona fide nobody is looked up; at the end it fails closed."""
     look = [
         ev.Probed(at, PadVerdict.UNDECIDED, verdict(Decision.IDENTIFIED))
         for at in range(100, 1_000, 100)

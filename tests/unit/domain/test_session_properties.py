@@ -95,7 +95,7 @@ FITTING = {
 histories = st.lists(
     st.tuples(
         st.builds(
-            lambda wild, number, luck: wild if luck == 7 else number,  # noqa: PLR2004
+            lambda wild, number, luck: wild if luck == 7 else number,
             makers,
             st.integers(0, 11),
             st.integers(0, 11),
