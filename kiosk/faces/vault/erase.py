@@ -22,7 +22,7 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,45 +121,65 @@ class _Patterns:
         return found
 
 
-def search_leftovers(
-    vault: Vault, data_dir: Path, work: ErasureWork
-) -> Generator[tuple[int, int], None, Leftovers]:
-    """Search every file of an installation for an erased person.
+class LeftoverSearch:
+    """The search of an installation's files for one erased person.
+
+    Iterate for progress, as far as somebody listens; `finish()` goes on to the end and tells.
 
     Args:
         vault: The open vault; its own files are read through it.
         data_dir: DIR.
         work: What `Vault.erase()` returned.
-
-    Yields:
-        Bytes searched and bytes in all, after every few megabytes.
-
-    Returns:
-        What was found.
-
-    Raises:
-        VaultUnusableError: A file cannot be read, so nothing can be certified.
     """
-    patterns = _Patterns(work)
-    paths = sorted(_files(data_dir))
-    total = sum(size for _, size in paths)
-    done, places, found_in = 0, 0, []
-    try:
-        for path, _ in paths:
-            with_names = path.relative_to(data_dir).parts[0] != MODELS_NAME
-            found, tail = 0, b""
-            for chunk in _chunks(vault, path):
-                window = tail + chunk
-                found += patterns.count(window, fresh_from=len(tail), with_names=with_names)
-                done += len(chunk)
-                yield done, max(done, total)
-                tail = window[-patterns.overlap :]
-            if found:
-                places += found
-                found_in.append(str(path.relative_to(data_dir)))
-    except OSError as error:
-        raise VaultUnusableError(error.strerror or "a file cannot be read") from error
-    return Leftovers(len(paths), done, places, tuple(found_in))
+
+    def __init__(self, vault: Vault, data_dir: Path, work: ErasureWork) -> None:
+        """Prepare the search; no file is read yet."""
+        self._vault = vault
+        self._data_dir = data_dir
+        self._patterns = _Patterns(work)
+        self._done: Leftovers | None = None
+        self._steps = self._search()
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Yield bytes searched and bytes in all, after every few megabytes.
+
+        Raises:
+            VaultUnusableError: A file cannot be read, so nothing can be certified.
+        """
+        return self._steps
+
+    def finish(self) -> Leftovers:
+        """Search what is left and return what was found in all.
+
+        Raises:
+            VaultUnusableError: A file cannot be read, so nothing can be certified.
+        """
+        for _ in self._steps:
+            pass
+        assert self._done is not None, "a search that failed was asked for its result"
+        return self._done
+
+    def _search(self) -> Iterator[tuple[int, int]]:
+        paths = sorted(_files(self._data_dir))
+        total = sum(size for _, size in paths)
+        done, places, found_in = 0, 0, []
+        try:
+            for path, _ in paths:
+                name = path.relative_to(self._data_dir)
+                found, tail = 0, b""
+                for chunk in _chunks(self._vault, path):
+                    found += self._patterns.count(
+                        tail + chunk, fresh_from=len(tail), with_names=name.parts[0] != MODELS_NAME
+                    )
+                    tail = (tail + chunk)[-self._patterns.overlap :]
+                    done += len(chunk)
+                    yield done, max(done, total)
+                if found:
+                    places += found
+                    found_in.append(str(name))
+        except OSError as error:
+            raise VaultUnusableError(error.strerror or "a file cannot be read") from error
+        self._done = Leftovers(len(paths), done, places, tuple(found_in))
 
 
 def certify(vault: Vault, work: ErasureWork, leftovers: Leftovers, erased_at: str) -> Certificate:

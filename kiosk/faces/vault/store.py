@@ -134,7 +134,7 @@ class Vault:
         """Destroy the person's key and rows, and leave the order to revoke their mandate.
 
         When this returns, no key to the person's records exists any more and the log is empty.
-        `erase.search_leftovers()` then looks for what is returned.
+        `erase.LeftoverSearch` then looks for what is returned.
 
         Raises:
             PersonUnknownError: Nobody has this id.

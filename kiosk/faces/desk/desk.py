@@ -1,0 +1,110 @@
+"""The desk: answers the staff tool's messages, one change at a time.
+
+It owns the order of things and nothing else; whatever sees, stores or pays is handed to it.
+Invariants: only staff are answered; at most one enrolment or erasure runs at any time; a client
+that goes away in the middle of an enrolment leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Generator, Iterator
+
+from kiosk.domain.ids import PersonId
+from kiosk.faces.desk.enrol import enrol, recover
+from kiosk.faces.desk.erase import deliver_outbox, erase
+from kiosk.faces.desk.errors import DeskBusyError, RoleRefusedError
+from kiosk.faces.desk.people import summary
+from kiosk.faces.desk.ports import DeskTools
+from kiosk.faces.vault.errors import PersonUnknownError
+from kiosk.faces.vault.records import PersonState
+from kiosk.link.protocol import (
+    AnyMessage,
+    EnrolPerson,
+    ErasePerson,
+    Hello,
+    ListPeople,
+    People,
+    PersonSummary,
+    Progress,
+    Role,
+    ShowPerson,
+)
+
+DeskMessage = EnrolPerson | ListPeople | ShowPerson | ErasePerson
+
+logger = logging.getLogger(__name__)
+
+
+class Desk:
+    """The desk of one faces process. Safe to use from many threads.
+
+    Args:
+        tools: What it works with; the vault's active people must be in the gallery already.
+    """
+
+    def __init__(self, tools: DeskTools) -> None:
+        """Keep the tools; `start()` does the first work."""
+        self._tools = tools
+        # Not re-entrant and not owned by a thread: a generator may be closed by another one.
+        self._change = threading.Lock()
+
+    def start(self) -> None:
+        """Clear away what a crash left: half enrolments. Deliver nothing yet, money may be away."""
+        rolled_back = recover(self._tools)
+        if rolled_back:
+            logger.warning("rolled back %d enrolments that were cut off", rolled_back)
+
+    def handle(self, hello: Hello, message: DeskMessage) -> Iterator[AnyMessage]:
+        """Answer one message of the staff tool: any number of `Progress`, then one answer.
+
+        Close the iterator when the client has gone away: an enrolment is then rolled back at once.
+
+        Raises:
+            RoleRefusedError: The peer is not staff.
+            DeskBusyError: Another change is under way.
+            SmileTillError: Whatever else kept it from being done.
+        """
+        if hello.role is not Role.STAFF:
+            raise RoleRefusedError
+        match message:
+            case ListPeople():
+                yield People(self._visible())
+            case ShowPerson(person):
+                yield self._show(person)
+            case EnrolPerson():
+                yield from self._alone(enrol(self._tools, message))
+            case ErasePerson(person):
+                self._show(person)  # a pending record is not staff's to erase
+                yield from self._alone(erase(self._tools, person))
+
+    def deliver_outbox(self) -> int:
+        """Try once more to hand waiting messages to money; return how many still wait.
+
+        Call it at the start, after every change, and now and then. It never raises because money
+        or the bank is away.
+        """
+        return deliver_outbox(self._tools)
+
+    def _alone(
+        self, work: Generator[Progress, None, AnyMessage]
+    ) -> Generator[AnyMessage, None, None]:
+        if not self._change.acquire(blocking=False):
+            work.close()
+            raise DeskBusyError
+        try:
+            answer = yield from work
+        finally:
+            self._change.release()
+        yield answer
+
+    def _visible(self) -> tuple[PersonSummary, ...]:
+        people = self._tools.vault.people()
+        return tuple(summary(p) for p in people if p.state is not PersonState.PENDING)
+
+    def _show(self, person: PersonId) -> PersonSummary:
+        known = self._tools.vault.get(person)
+        if known.state is PersonState.PENDING:
+            raise PersonUnknownError
+        return summary(known)

@@ -1,0 +1,156 @@
+"""Enrol one person: everything is there at the end, or nothing is.
+
+The order is what protects: consent and input before the first frame, the face before the record,
+a pending record before the mandate, the mandate before anybody can be recognised.
+Whatever ends it early - a refusal, an error, staff hanging up, a power cut - leaves no record, and
+the mandate that may have come about is revoked through the outbox.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Generator
+from datetime import UTC
+
+from kiosk.domain.ids import PackId, PayerAlias
+from kiosk.domain.mandate import DEFAULT_LIMITS, MandateState
+from kiosk.faces.desk import people
+from kiosk.faces.desk.consent import ConsentText, consent_text
+from kiosk.faces.desk.erase import deliver_outbox
+from kiosk.faces.desk.errors import PackDiffersError
+from kiosk.faces.desk.ports import CaptureRefusal, DeskTools, Samples
+from kiosk.faces.vault.records import ConsentRecord, NewPerson, PersonState
+from kiosk.link.protocol import (
+    Enrolled,
+    EnrolPerson,
+    EnrolRefused,
+    MandateOpened,
+    OpenMandate,
+    Progress,
+)
+
+MANDATE_S_MAX = 60.0
+"""Seconds that money and the bank get to set up a mandate; staff and customer wait."""
+STEPS = 5
+
+
+def enrol(
+    tools: DeskTools, message: EnrolPerson
+) -> Generator[Progress, None, Enrolled | EnrolRefused]:
+    """Enrol one person.
+
+    Args:
+        tools: What the desk works with.
+        message: Who, with which camera, and what they agreed to.
+
+    Yields:
+        Progress: `checking`, then the capture's own, `comparing`, `keeping`, `mandate`.
+
+    Raises:
+        BadInputError: Something that was typed cannot be used; no frame was read for most of them.
+        SmileTillError: Camera, vault or money failed; nothing was kept.
+    """
+    yield Progress("checking", 1, STEPS)
+    text = consent_text(message.consent_version)
+    name, phone = people.check_name(message.name), people.check_phone(message.phone)
+    pack = _pack_for(tools, message.pack)
+    if _phone_is_taken(tools, phone):
+        return EnrolRefused("phone_taken", "Somebody is enrolled with this number already.")
+    captured = yield from tools.capture(message.camera, pack)
+    if isinstance(captured, CaptureRefusal):
+        return EnrolRefused(captured.reason, captured.detail)
+    try:
+        yield Progress("comparing", 2, STEPS)
+        double = _duplicate(tools, pack, captured)
+        if double is not None:
+            return double
+        yield Progress("keeping", 3, STEPS)
+        new = _new_person(tools, name, phone, pack, captured, text)
+        return (yield from _keep(tools, message, new, captured))
+    finally:
+        captured.wipe()
+
+
+def _keep(
+    tools: DeskTools, message: EnrolPerson, new: NewPerson, captured: Samples
+) -> Generator[Progress, None, Enrolled | EnrolRefused]:
+    """Keep a pending record, open the mandate, and only then let the person be recognised."""
+    person = tools.vault.begin(new)
+    kept = False
+    try:
+        yield Progress("mandate", 4, STEPS)
+        limits = message.limits or DEFAULT_LIMITS
+        question = OpenMandate(new.alias, limits, message.pin)
+        with tools.money(message.camera.kind) as money:
+            opened = money.ask(question, MandateOpened, MANDATE_S_MAX)
+        if opened.state is not MandateState.ACTIVE:
+            return EnrolRefused(f"mandate_{opened.state.value}", "The bank did not agree.")
+        tools.vault.activate(person)
+        kept = True
+    finally:
+        if not kept:
+            tools.vault.erase(person)
+            deliver_outbox(tools)
+    tools.gallery.add(tools.vault.get(person))
+    return Enrolled(person, captured.count, captured.quality, opened.state, opened.account_hint)
+
+
+def recover(tools: DeskTools) -> int:
+    """Roll back the enrolments that a crash has cut off; return how many there were.
+
+    What money may have made of them is revoked when the outbox is delivered.
+    """
+    pending = tools.vault.ids(PersonState.PENDING)
+    for person in pending:
+        tools.vault.erase(person)
+    return len(pending)
+
+
+def _pack_for(tools: DeskTools, asked: str | None) -> PackId:
+    """Return the pack to enrol with; the first person's pack is the installation's."""
+    current = tools.vault.pack()
+    if asked is None and current is not None:
+        return current
+    wanted = tools.resolve_pack(asked)
+    if current is not None and wanted != current:
+        raise PackDiffersError(current)
+    return wanted
+
+
+def _phone_is_taken(tools: DeskTools, phone: str) -> bool:
+    if tools.gallery.by_phone(phone) is not None:
+        return True
+    frozen = tools.vault.ids(PersonState.FROZEN)
+    return any(tools.vault.get(person).phone == phone for person in frozen)
+
+
+def _duplicate(tools: DeskTools, pack: PackId, captured: Samples) -> EnrolRefused | None:
+    limit = tools.duplicate_from(pack, tools.gallery.size(pack))
+    best = next(iter(tools.gallery.search(pack, captured.template, k=1)), None)
+    if best is None or best.score < limit:
+        return None
+    detail = f"{best.person} looks the same (score {best.score:.2f}, from {limit:.2f})."
+    return EnrolRefused("duplicate", detail)
+
+
+def _new_person(
+    tools: DeskTools,
+    name: str,
+    phone: str,
+    pack: PackId,
+    captured: Samples,
+    text: ConsentText,
+) -> NewPerson:
+    now = tools.now().astimezone(UTC).isoformat(timespec="seconds")
+    return NewPerson(
+        name=name,
+        phone=phone,
+        alias=PayerAlias(f"a{secrets.token_hex(8)}"),
+        pack=pack,
+        template=captured.template,
+        samples=captured.kept,
+        sample_count=captured.count,
+        quality=captured.quality,
+        consent=ConsentRecord(text.version, text.language, text.sha256, now),
+        enrolled_at=now,
+    )

@@ -1,0 +1,100 @@
+"""What the desk is handed: a way to take samples, a way to ask money, and what a duplicate is.
+
+The composition root of the faces process wires these to camera, vision and link; tests wire fakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kiosk.domain.evidence import CameraKind
+from kiosk.domain.ids import PackId
+from kiosk.faces.vault.gallery import Gallery
+from kiosk.faces.vault.store import Vault
+from kiosk.link.protocol import AnyMessage, CameraSpec, Progress
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """A reference made from one person's good samples.
+
+    Args:
+        template: d float32 of length 1, the pooled samples; this is what is searched.
+        kept: n x d float32, rows of length 1: single samples to keep.
+        count: Good samples that were pooled.
+        quality: Their mean quality, 0 to 100.
+    """
+
+    template: NDArray[np.float32] = field(repr=False, compare=False)
+    kept: NDArray[np.float32] = field(repr=False, compare=False)
+    count: int
+    quality: int
+
+    def wipe(self) -> None:
+        """Overwrite the vectors where nobody made them read-only."""
+        for vectors in (self.template, self.kept):
+            if vectors.flags.writeable:
+                vectors.fill(0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureRefusal:
+    """There is no reference, and why: a reason code, and a detail without personal data."""
+
+    reason: str
+    detail: str = ""
+
+
+Capture = Callable[[CameraSpec, PackId], Generator[Progress, None, Samples | CaptureRefusal]]
+"""Open the camera, take samples, close it. Yields progress; errors of the camera are raised.
+
+A generator and not a callback, because the desk's own answers are one: what it yields is on its way
+to staff at once, and a client that goes away closes it, camera included.
+"""
+
+
+class AskMoney(Protocol):
+    """A connection to money."""
+
+    def ask(self, message: AnyMessage, expect: type[Answer], timeout_s: float = ...) -> Answer:
+        """Ask something that does no harm when asked twice; raise `SmileTillError` otherwise."""
+        ...
+
+
+OpenMoney = Callable[[CameraKind | None], AbstractContextManager[AskMoney]]
+"""Connect to money, declaring the camera that samples are taken with (None: no camera is used)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeskTools:
+    """Everything that the desk works with.
+
+    Args:
+        data_dir: DIR, for the search after an erasure.
+        vault: The open vault.
+        gallery: Who can be recognised; the desk keeps it equal to the vault's active people.
+        capture: Takes samples.
+        money: Connects to money.
+        resolve_pack: Turns the name that staff gave (None: the installation's own) into a pack id.
+        duplicate_from: Score from which two people count as one, for a pack and a gallery size.
+        now: The time, with its zone.
+    """
+
+    data_dir: Path
+    vault: Vault
+    gallery: Gallery
+    capture: Capture
+    money: OpenMoney
+    resolve_pack: Callable[[str | None], PackId]
+    duplicate_from: Callable[[PackId, int], float]
+    now: Callable[[], datetime]
