@@ -12,6 +12,7 @@ a settled attempt is never taken back; a revoked mandate stays revoked.
 
 from __future__ import annotations
 
+import enum
 from collections import deque
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -78,12 +79,12 @@ class OrderEntry:
     """Keys of its attempts, oldest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Revocation:
-    """How far a mandate's revocation has come at the bank. An empty ref: the bank never told it."""
+class Revocation(enum.Enum):
+    """How far a revocation has come; here it holds from the first moment."""
 
-    sealed_ref: str = field(repr=False)
-    confirmed: bool = False
+    PENDING = "pending"
+    """The bank has not confirmed it."""
+    CONFIRMED = "confirmed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ class MandateEntry:
     limits: MandateLimits
     begun_at: datetime
     state: MandateState | None = None
+    sealed_ref: str = field(default="", repr=False)
     sealed_secrets: str = field(default="", repr=False)
     revocation: Revocation | None = None
     keys: tuple[IdempotencyKey, ...] = ()
@@ -188,13 +190,17 @@ def apply(book: Book, record: AnyRecord) -> None:  # noqa: PLR0912
             _apply_end(book, key, end, reason, payment_ref)
         case MandateBegun(alias=alias, key=key, limits=limits):
             book.mandates[alias] = MandateEntry(alias, key, limits, record.time)
-        case MandateOpened(alias=alias, state=state, sealed_secrets=sealed):
-            mandate = book.mandates[alias]
-            book.mandates[alias] = replace(mandate, state=state, sealed_secrets=sealed)
-        case MandateRevoked(alias=alias, sealed_ref=sealed_ref):
-            _apply_revocation(book, alias, Revocation(sealed_ref))
+        case MandateOpened(alias=alias, state=state):
+            book.mandates[alias] = replace(
+                book.mandates[alias],
+                state=state,
+                sealed_ref=record.sealed_ref,
+                sealed_secrets=record.sealed_secrets,
+            )
+        case MandateRevoked(alias=alias):
+            _apply_revocation(book, alias, Revocation.PENDING)
         case RevocationConfirmed(alias=alias):
-            _apply_revocation(book, alias, Revocation("", confirmed=True))
+            _apply_revocation(book, alias, Revocation.CONFIRMED)
         case PinAttempted(alias=alias):
             book.pins[alias] = book.pins.get(alias, PinCounter()).attempted(record.time)
             book.terminal_failures.append((alias, record.time))

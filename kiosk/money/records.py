@@ -109,23 +109,23 @@ class MandateBegun(Record, frozen=True, tag="mandate_begun"):
 
 
 class MandateOpened(Record, frozen=True, tag="mandate_opened"):
-    """The bank has the mandate. Sealed: its id there, the account hint, the PIN verifier."""
+    """The bank has the mandate.
+
+    Account hint and PIN verifier are sealed under the mandate's key. The bank's opaque id is sealed
+    under the process's own, because revoking still needs it when the mandate's key is gone.
+    """
 
     alias: PayerAlias
     state: MandateState
+    sealed_ref: str
     sealed_secrets: str
 
 
 class MandateRevoked(Record, frozen=True, tag="mandate_revoked"):
-    """No payment under this mandate any more; its key is destroyed next.
-
-    The bank's id, which revoking there still needs, is sealed under the process's own key; empty
-    if the bank never told it.
-    """
+    """No payment under this mandate any more; its key is destroyed next."""
 
     alias: PayerAlias
     reason: str
-    sealed_ref: str
 
 
 class RevocationConfirmed(Record, frozen=True, tag="revocation_confirmed"):

@@ -1,0 +1,225 @@
+"""Authorises payments: checks everything itself, then carries one attempt through to its end.
+
+It trusts nothing that it can look up: amount and payee come from the journal, limits from the
+mandate, the PIN from its own token. What faces says is only compared.
+
+Invariants: one payment in flight per order; check and intent happen under one lock, so two orders
+of one payer cannot both slip under a limit; an answer is given only after its record is stored.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from kiosk.domain.consent import Basis
+from kiosk.domain.ids import IdempotencyKey, OrderId
+from kiosk.domain.mandate import limit_refusal, needs_pin
+from kiosk.domain.order import Order, OrderState, Outcome
+from kiosk.domain.payment import Begin, Event, Payment, Phase, SendRules
+from kiosk.link.protocol import Authorise, Authorised, OrderOffer
+from kiosk.money.attempts import Performer, SealedRequest, Task
+from kiosk.money.banks.port import Bank, Intent
+from kiosk.money.clock import Clock
+from kiosk.money.config import MoneyConfig
+from kiosk.money.errors import OrderUnknownError
+from kiosk.money.keys import MandateKeys, parse_alias
+from kiosk.money.ledger import Ledger
+from kiosk.money.mandates import MandateDesk
+from kiosk.money.offers import Offers
+from kiosk.money.records import IntentStored
+
+JOIN_S_MAX = 120.0
+"""Longest that a second request for the same order waits for the first one's outcome: the window
+and the connector's time-outs end well before."""
+
+Adopt = Callable[[IdempotencyKey, Payment], None]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Flight:
+    """A payment in flight and the threads that wait for its outcome."""
+
+    key: IdempotencyKey
+    ended: threading.Event = field(default_factory=threading.Event)
+    answer: Authorised | None = None
+
+
+class Engine:
+    """Offers orders and authorises payments. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        keys: MandateKeys,
+        bank: Bank,
+        mandates: MandateDesk,
+        offers: Offers,
+        clock: Clock,
+        config: MoneyConfig,
+        rules: SendRules,
+    ) -> None:
+        """Take what it works with."""
+        self._ledger = ledger
+        self._keys = keys
+        self._bank = bank
+        self._mandates = mandates
+        self._offers = offers
+        self._clock = clock
+        self._config = config
+        self._rules = rules
+        self._performer = Performer(ledger, bank, clock)
+        self._flights: dict[OrderId, _Flight] = {}
+        self._idle = threading.Condition(ledger.lock)
+        self._adopt: Adopt = lambda _key, _payment: None
+
+    def hand_over_to(self, adopt: Adopt) -> None:
+        """Name who goes on asking the bank when an attempt ends as unknown."""
+        self._adopt = adopt
+
+    def offer(self, order_id: OrderId) -> OrderOffer:
+        """Return an order for the screen; if it is open, with a fresh nonce.
+
+        Raises:
+            OrderUnknownError: There is no such order.
+        """
+        with self._ledger.lock:
+            entry = self._ledger.book.orders.get(order_id)
+            if entry is None:
+                raise OrderUnknownError
+            nonce = self._offers.issue(order_id) if entry.state is OrderState.OPEN else None
+            return OrderOffer(entry.order, entry.state, nonce, entry.reason)
+
+    def flying(self) -> set[IdempotencyKey]:
+        """Return the keys of payments that this process has in flight."""
+        with self._ledger.lock:
+            return {flight.key for flight in self._flights.values()}
+
+    def wait_idle(self, timeout_s: float) -> bool:
+        """Wait until nothing is in flight; return whether that came in time."""
+        with self._idle:
+            return self._idle.wait_for(lambda: not self._flights, timeout_s)
+
+    def authorise(self, ask: Authorise) -> Authorised:
+        """Charge a payer for an order, or say why not. Returns only what is on the disk.
+
+        A nonce that fits is used up, whatever the answer: after a refusal the order must be
+        offered anew. While a payment of this order is in flight, its outcome is the answer.
+
+        Reasons of a refusal: `order_unknown`, `order_cancelled`, `order_paid_elsewhere`,
+        `nonce_stale`, `amount_differs`, `mandate_unknown`, `mandate_…`, `limit_per_payment`,
+        `limit_per_day`, `pin_required`, `pin_token_bad`.
+
+        Raises:
+            BadInputError: The alias is not usable.
+            KeyFileError: The mandate's key cannot be used; nothing was sent.
+        """
+        parse_alias(ask.alias)
+        with self._ledger.lock:
+            flight = self._flights.get(ask.order_id)
+            if flight is None:
+                refusal = self._refusal(ask)
+                if refusal is not None:
+                    return refusal
+                begun = self._begin(ask)
+                flight = self._flights[ask.order_id] = _Flight(begun[0].key)
+            else:
+                begun = None
+        return self._join(flight) if begun is None else self._fly(flight, ask.order_id, *begun)
+
+    def _fly(
+        self, flight: _Flight, order_id: OrderId, task: Task, payment: Payment, event: Event
+    ) -> Authorised:
+        told: Authorised | None = None
+        try:
+            payment, told = self._performer.drive(task, payment, event)
+            if payment.phase is Phase.UNRESOLVED:
+                self._adopt(task.key, payment)
+        finally:
+            if told is None:
+                logger.error("a payment ended by a mistake of ours; its outcome is looked up")
+            with self._idle:
+                flight.answer = told or Authorised(Outcome.UNKNOWN, "internal_error")
+                del self._flights[order_id]
+                flight.ended.set()
+                self._idle.notify_all()
+        return flight.answer
+
+    @staticmethod
+    def _join(flight: _Flight) -> Authorised:
+        flight.ended.wait(JOIN_S_MAX)
+        return flight.answer or Authorised(Outcome.UNKNOWN, "still_in_flight")
+
+    def _refusal(self, ask: Authorise) -> Authorised | None:
+        """Check in order: the order, the nonce, the amount, the mandate, the limits, the PIN."""
+        entry = self._ledger.book.orders.get(ask.order_id)
+        if entry is None:
+            return _no("order_unknown")
+        match entry.state:
+            case OrderState.PAID:
+                return Authorised(Outcome.PAID, "already_paid")
+            case OrderState.IN_FLIGHT | OrderState.UNKNOWN:
+                return Authorised(Outcome.UNKNOWN, entry.reason or "no_answer")
+            case OrderState.CANCELLED:
+                return _no("order_cancelled")
+            case OrderState.PAID_ELSEWHERE:
+                return _no("order_paid_elsewhere")
+            case OrderState.OPEN:
+                return self._refusal_of_open(ask, entry.order)
+
+    def _refusal_of_open(self, ask: Authorise, order: Order) -> Authorised | None:
+        offer = self._offers.take(ask.order_id, ask.nonce)
+        if offer is None:
+            return _no("nonce_stale")
+        if ask.amount != order.amount:
+            return _no("amount_differs")
+        facts = self._mandates.facts(ask.alias)
+        if facts is None:
+            return _no("mandate_unknown")
+        reason = limit_refusal(facts, order.amount)
+        if reason is not None:
+            return _no(reason)
+        if ask.pin_token is not None:
+            proven = offer.proves(ask.alias, ask.pin_token, self._clock.steady_ms())
+            return None if proven else _no("pin_token_bad")
+        if ask.basis is not Basis.FACE or needs_pin(facts, order.amount, self._config.no_pin):
+            return _no("pin_required")
+        return None
+
+    def _begin(self, ask: Authorise) -> tuple[Task, Payment, Event]:
+        """Store the intent, while nobody else can store anything."""
+        task = self._prepare(ask)
+        payment, event, _ = self._performer.advance(task, Payment(self._rules), Begin())
+        assert event is not None, "storing is answered"
+        return task, payment, event
+
+    def _prepare(self, ask: Authorise) -> Task:
+        order = self._ledger.book.orders[ask.order_id].order
+        ref = self._mandates.ref_of(ask.alias)
+        assert ref is not None, "an active mandate has the bank's id"
+        key = IdempotencyKey(secrets.token_hex(16))
+        request = self._bank.prepare(Intent(key, order.order_id, order.amount, order.payee, ref))
+        plain = msgspec.json.encode(SealedRequest(request.body, request.headers))
+        intent = IntentStored(
+            at=self._ledger.time(),
+            key=key,
+            order_id=order.order_id,
+            alias=ask.alias,
+            amount=order.amount,
+            basis=ask.basis,
+            consent=ask.consent,
+            pin_verified=ask.pin_token is not None,
+            sealed_request=self._keys.seal(ask.alias, "request", key, plain),
+        )
+        return Task(key, intent, request)
+
+
+def _no(reason: str) -> Authorised:
+    return Authorised(Outcome.NOT_PAID, reason)

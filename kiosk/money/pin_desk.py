@@ -1,0 +1,88 @@
+"""Comparing a PIN: counted before, constant in its answers, and proven by a token after.
+
+A payer whom money does not know, or whose mandate is revoked, is answered in the same words and
+after the same work as one whose PIN was wrong.
+"""
+
+from __future__ import annotations
+
+from kiosk.domain.order import OrderState
+from kiosk.link.protocol import PinVerdict, VerifyPin
+from kiosk.money.clock import Clock
+from kiosk.money.config import MoneyConfig
+from kiosk.money.keys import parse_alias
+from kiosk.money.ledger import Ledger
+from kiosk.money.mandates import MandateDesk
+from kiosk.money.offers import Offers
+from kiosk.money.pin_counter import PinCounter, attempts_left, pin_refusal, terminal_refusal
+from kiosk.money.pin_hash import PinHasher, is_pin
+from kiosk.money.records import PinAttempted, PinVerified
+
+
+class PinDesk:
+    """Verifies PINs for open orders. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        mandates: MandateDesk,
+        offers: Offers,
+        hasher: PinHasher,
+        clock: Clock,
+        config: MoneyConfig,
+    ) -> None:
+        """Take what it works with."""
+        self._ledger = ledger
+        self._mandates = mandates
+        self._offers = offers
+        self._hasher = hasher
+        self._clock = clock
+        self._config = config
+
+    def verify(self, ask: VerifyPin) -> PinVerdict:
+        """Compare what was typed, for one order and the nonce that is out for it.
+
+        Reasons of a refusal: `pin_format`, `order_not_open`, `nonce_stale` (none of which count as
+        attempts), `pin_locked`, `pin_too_soon`, `pin_terminal_paused`, `pin_wrong`.
+
+        Raises:
+            BadInputError: The alias is not usable.
+            JournalWriteError, KeyFileError: The PIN was not compared.
+        """
+        parse_alias(ask.alias)
+        with self._ledger.lock:
+            refusal = self._refusal(ask)
+            if refusal is not None:
+                return self._verdict(ask, refusal)
+            self._ledger.append(PinAttempted(self._ledger.time(), ask.alias))
+            hidden = self._mandates.secrets_of(ask.alias)
+        verifier = None if hidden is None else hidden.pin_verifier
+        if not self._hasher.matches(verifier, ask.pin):
+            return self._verdict(ask, "pin_wrong")
+        ends_at_ms = self._clock.steady_ms() + int(self._config.pin_token_life_s * 1_000)
+        with self._ledger.lock:
+            self._ledger.append(PinVerified(self._ledger.time(), ask.alias))
+            token = self._offers.prove(ask.order_id, ask.nonce, ask.alias, ends_at_ms)
+            return self._verdict(ask, "" if token is not None else "nonce_stale", token)
+
+    def _refusal(self, ask: VerifyPin) -> str | None:
+        if not is_pin(ask.pin):
+            return "pin_format"
+        order = self._ledger.book.orders.get(ask.order_id)
+        if order is None or order.state is not OrderState.OPEN:
+            return "order_not_open"
+        if not self._offers.fits(ask.order_id, ask.nonce):
+            return "nonce_stale"
+        now = self._clock.now()
+        failures = (at for _, at in self._ledger.book.terminal_failures)
+        return terminal_refusal(failures, now, self._config.pin) or pin_refusal(
+            self._counter(ask), now, self._config.pin
+        )
+
+    def _verdict(self, ask: VerifyPin, reason: str, token: str | None = None) -> PinVerdict:
+        with self._ledger.lock:
+            left = attempts_left(self._counter(ask), self._clock.now(), self._config.pin)
+        return PinVerdict(token is not None, reason, left, token)
+
+    def _counter(self, ask: VerifyPin) -> PinCounter:
+        return self._ledger.book.pins.get(ask.alias, PinCounter())

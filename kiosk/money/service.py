@@ -1,0 +1,244 @@
+"""The money process as its link sees it: who may speak, who may say what, and who answers.
+
+`build` is the composition root of the process and the only place that constructs adapters.
+Nothing is decided here but permission.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+from kiosk.domain.errors import SetupError
+from kiosk.domain.ids import OrderId
+from kiosk.link.protocol import (
+    AbortOrder,
+    AnyMessage,
+    Authorise,
+    CloseElsewhere,
+    Facts,
+    GetFacts,
+    GetOrder,
+    GetOrderStatus,
+    Hello,
+    ListOrders,
+    OpenMandate,
+    OpenOrder,
+    Ping,
+    Pong,
+    RevokeMandate,
+    Role,
+    VerifyPin,
+)
+from kiosk.money.attempts import Performer, send_rules
+from kiosk.money.banks.port import Bank
+from kiosk.money.banks.registry import open_bank
+from kiosk.money.clock import Clock, SystemClock
+from kiosk.money.config import MoneyConfig
+from kiosk.money.engine import Engine
+from kiosk.money.errors import JournalMissingError
+from kiosk.money.keys import MandateKeys, parse_alias
+from kiosk.money.ledger import JOURNAL_NAME, Ledger
+from kiosk.money.mandates import MandateDesk
+from kiosk.money.offers import Offers
+from kiosk.money.pin_desk import PinDesk
+from kiosk.money.pin_hash import PinHasher
+from kiosk.money.reconcile import Reconciler
+from kiosk.money.storage import FileStorage, Storage
+from kiosk.money.till.intake import OrderIntake
+
+STOP_S_MAX = 30.0
+"""A payment in flight is brought to a stored end before the process goes; two time-outs of a
+connector fit in."""
+
+_MAY_SAY: dict[Role, tuple[type[AnyMessage], ...]] = {
+    Role.FACES: (
+        GetOrder, GetFacts, VerifyPin, Authorise, OpenMandate, RevokeMandate, GetOrderStatus,
+    ),
+    Role.TILL: (OpenOrder, AbortOrder, CloseElsewhere, GetOrderStatus, ListOrders),
+    Role.STAFF: (),
+    Role.SUPERVISOR: (),
+}  # fmt: skip
+
+logger = logging.getLogger(__name__)
+
+
+class MoneyService:
+    """Answers the link's messages. Made by `build`; `start` before serving, `stop` after."""
+
+    name = "money"
+
+    def __init__(
+        self, storage: Storage, keys: MandateKeys, bank: Bank, clock: Clock, config: MoneyConfig
+    ) -> None:
+        """Read the journal and wire the parts.
+
+        Raises:
+            JournalDamagedError, JournalWriteError: Nothing can be sold; see their mend.
+        """
+        self._bank = bank
+        self._clock = clock
+        self._ledger = Ledger(storage, clock)
+        hasher = PinHasher(config.hash_cost)
+        offers = Offers()
+        rules = send_rules(bank.capabilities, config)
+        self._mandates = MandateDesk(self._ledger, keys, bank, hasher, clock, config.currency)
+        self._intake = OrderIntake(self._ledger, offers, config)
+        self._pins = PinDesk(self._ledger, self._mandates, offers, hasher, clock, config)
+        self._engine = Engine(
+            self._ledger, keys, bank, self._mandates, offers, clock, config, rules
+        )
+        performer = Performer(self._ledger, bank, clock)
+        self._reconciler = Reconciler(
+            self._ledger, performer, self._mandates, self._engine, clock, config, rules
+        )
+        self._engine.hand_over_to(self._reconciler.adopt)
+
+    def start(self) -> None:
+        """Bring what was left open to a stored end, and go on looking after it.
+
+        Takes at most `MoneyConfig.reconcile_first_s` and one time-out of the bank's connector.
+
+        Raises:
+            JournalWriteError, KeyFileError: The disk refuses.
+        """
+        self._reconciler.recover()
+        self._reconciler.start()
+
+    def wait_idle(self, timeout_s: float) -> bool:
+        """Wait until no payment is in flight; return whether that came in time."""
+        return self._engine.wait_idle(timeout_s)
+
+    def stop(self) -> None:
+        """Bring payments in flight to a stored end without further sends, then close everything."""
+        self._clock.stop()
+        if not self._engine.wait_idle(STOP_S_MAX):
+            logger.error("a payment is still in flight; it is looked up at the next start")
+        self._reconciler.stop()
+        self._ledger.close()
+        self._bank.close()
+
+    def detail(self) -> dict[str, str]:
+        """Return facts for the doctor; all values are text."""
+        with self._ledger.lock:
+            return {
+                "journal": "poisoned" if self._ledger.is_poisoned else "ok",
+                "records": str(self._ledger.records),
+                "open_payments": str(len(self._ledger.book.open_keys)),
+                "revocations_waiting": str(len(self._mandates.unconfirmed())),
+                "sandbox": "yes" if self._bank.capabilities.is_sandbox else "no",
+            }
+
+    def admit(self, hello: Hello) -> None:
+        """Let nothing that is not a live camera come near a real bank.
+
+        Raises:
+            SetupError: This peer could lead real money astray.
+        """
+        if hello.role is not Role.FACES or self._bank.capabilities.is_sandbox:
+            return
+        if hello.camera is None or not hello.camera.is_live:
+            raise SetupError(
+                "Only a live camera may pay with real money.",
+                code="camera_kind_refused",
+                mend="Use a camera device, or the sandbox connector.",
+            )
+        if hello.sandbox_only:
+            raise SetupError(
+                "Something of this session is for the sandbox only, and this is a real bank.",
+                code="sandbox_only_refused",
+                mend="Calibrate for real people and let the PIN be typed, or use the sandbox.",
+            )
+
+    def handle(self, hello: Hello, message: AnyMessage) -> Iterator[AnyMessage]:
+        """Answer one message with one message.
+
+        Raises:
+            SmileTillError: The world is not in order; the link carries it over.
+        """
+        if not isinstance(message, (Ping, *_MAY_SAY[hello.role])):
+            raise SetupError(
+                "This part of SmileTill may not ask that of the money process.",
+                code="message_not_allowed",
+                mend="Check that all parts of SmileTill are of the same version.",
+            )
+        yield self._answer(message)
+
+    # One case a message: a table of handlers would hide the types from the checker.
+    def _answer(self, message: AnyMessage) -> AnyMessage:  # noqa: PLR0911
+        match message:
+            case GetOrder(order_id=order_id):
+                return self._offer(order_id)
+            case GetFacts(alias=alias):
+                return Facts(self._mandates.facts(parse_alias(alias)))
+            case VerifyPin():
+                return self._pins.verify(message)
+            case Authorise():
+                return self._engine.authorise(message)
+            case OpenMandate(alias=alias, limits=limits, pin=pin):
+                return self._mandates.open(alias, limits, pin)
+            case RevokeMandate(alias=alias):
+                return self._mandates.revoke(alias)
+            case OpenOrder() | AbortOrder() | CloseElsewhere() | GetOrderStatus() | ListOrders():
+                return self._till(message)
+            case Ping():
+                return Pong(self.name, self.detail())
+            case _:
+                raise AssertionError(f"{type(message).__name__} is allowed, but nobody answers it")
+
+    def _till(
+        self, message: OpenOrder | AbortOrder | CloseElsewhere | GetOrderStatus | ListOrders
+    ) -> AnyMessage:
+        match message:
+            case OpenOrder():
+                return self._intake.open(message)
+            case AbortOrder():
+                return self._intake.abort(message)
+            case CloseElsewhere():
+                return self._intake.close_elsewhere(message)
+            case GetOrderStatus(order_id=order_id):
+                self._look_soon(order_id)
+                return self._intake.status(order_id)
+            case ListOrders(only_open=only_open):
+                return self._intake.list(only_open=only_open)
+
+    def _offer(self, order_id: OrderId) -> AnyMessage:
+        self._look_soon(order_id)
+        return self._engine.offer(order_id)
+
+    def _look_soon(self, order_id: OrderId) -> None:
+        """Have an open payment looked up, because somebody asks for its order."""
+        with self._ledger.lock:
+            entry = self._ledger.book.orders.get(order_id)
+            last = entry.keys[-1] if entry is not None and entry.keys else None
+        if last is not None:
+            self._reconciler.nudge(last)
+
+
+def build(data_dir: Path, money_key: bytes, config: MoneyConfig) -> MoneyService:
+    """Put the money process of one installation together; nothing is sent yet.
+
+    Args:
+        data_dir: The installation.
+        money_key: 32 bytes, derived for this process by the supervisor.
+        config: The numbers it goes by.
+
+    Raises:
+        JournalBusyError: Another process writes this journal.
+        JournalDamagedError, JournalMissingError: Nothing may be sold until it is mended.
+        JournalWriteError, KeyFileError: The disk refuses.
+        SetupError: There is no such connector.
+    """
+    folder = data_dir / "money"
+    keys = MandateKeys(folder / "keys", money_key)
+    journal = folder / JOURNAL_NAME
+    # A journal always begins with a header; where mandates exist, an empty one was emptied.
+    if keys.aliases() and (not journal.exists() or journal.stat().st_size == 0):
+        raise JournalMissingError
+    bank = open_bank(config.connector, data_dir=data_dir, url=config.bank_url or None)
+    try:
+        return MoneyService(FileStorage(journal), keys, bank, SystemClock(), config)
+    except BaseException:
+        bank.close()
+        raise

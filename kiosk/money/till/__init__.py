@@ -1,0 +1,1 @@
+"""Where orders come in: the till's side of the money process."""
