@@ -10,7 +10,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -217,13 +217,18 @@ class LinkServer:
 
     @staticmethod
     def _send_all(connection: socket.socket, number: int, answers: Iterator[AnyMessage]) -> None:
-        for answer in answers:
-            last = not isinstance(answer, Progress)
-            connection.sendall(encode_frame(Frame(number, answer, last=last)))
-            if last:
-                return
-        message = "a service must answer"
-        raise AssertionError(message)
+        try:
+            for answer in answers:
+                last = not isinstance(answer, Progress)
+                connection.sendall(encode_frame(Frame(number, answer, last=last)))
+                if last:
+                    return
+            message = "a service must answer"
+            raise AssertionError(message)
+        finally:
+            # A peer that went away in the middle: what was begun for it is undone at once.
+            if isinstance(answers, Generator):
+                answers.close()
 
 
 def _hang_up(connection: socket.socket) -> None:

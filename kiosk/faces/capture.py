@@ -1,0 +1,76 @@
+"""Take the samples of an enrolment: camera, networks and sampler, for the desk."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import numpy as np
+
+from kiosk.domain.ids import PackId
+from kiosk.faces.desk.ports import CaptureRefusal, Samples
+from kiosk.faces.vision.enrolment import (
+    EnrolmentRefusal,
+    EnrolmentRule,
+    EnrolmentSampler,
+    QualitySummary,
+)
+from kiosk.faces.vision.prober import pad_rule
+from kiosk.faces.vision_room import VisionRoom, camera_of
+from kiosk.link.protocol import CameraSpec, Progress
+
+LOOKING_MS_MAX = 20_000
+"""Milliseconds of the camera's clock: a person who moves and looks up gives 16 good frames in 3."""
+
+
+def capture(
+    room: VisionRoom, spec: CameraSpec, pack: PackId
+) -> Generator[Progress, None, Samples | CaptureRefusal]:
+    """Look until there are enough good samples, or none will follow.
+
+    Yields:
+        Progress: `looking` with the samples so far, and the hints for the customer by their code.
+
+    Raises:
+        SmileTillError: The camera or the pack cannot be used.
+    """
+    with room.visit(pack) as sight:
+        rule = EnrolmentRule()
+        sampler = EnrolmentSampler(pad=pad_rule(sight.pack), rule=rule)
+        try:
+            last: Progress | None = None
+            with camera_of(spec)() as camera:
+                for frame in camera.frames():
+                    judgement = sight.pipeline.judge(frame)
+                    sampler.add(judgement)
+                    code = "looking" if judgement.reason is None else judgement.reason.value
+                    step = Progress(code, sampler.n_samples, rule.samples_enough)
+                    if step != last:
+                        last = step
+                        yield step
+                    if sampler.is_complete or frame.at_ms > LOOKING_MS_MAX:
+                        break
+            return _as_samples(sampler)
+        finally:
+            sampler.wipe()
+
+
+def _as_samples(sampler: EnrolmentSampler) -> Samples | CaptureRefusal:
+    made = sampler.finish()
+    if isinstance(made, EnrolmentRefusal):
+        return CaptureRefusal(made.reason.value, f"{made.n_samples} good samples")
+    samples = Samples(
+        template=made.mean.copy(),
+        kept=np.stack(made.templates),
+        count=made.n_samples,
+        quality=quality_of(made.quality),
+    )
+    made.wipe()
+    return samples
+
+
+def quality_of(summary: QualitySummary) -> int:
+    """Return the quality of an enrolment, 0 to 100: how well its worst sample fits the rest.
+
+    A reference is as good as it is consistent; size, light and sharpness have gates of their own.
+    """
+    return round(100 * min(1.0, max(0.0, summary.similarity_min)))

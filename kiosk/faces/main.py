@@ -1,0 +1,155 @@
+"""The faces process: makes its parts once, serves its socket, wipes what it held.
+
+The only place that constructs vault, gallery, desk and vision room.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import threading
+from collections.abc import Generator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kiosk.domain.evidence import CameraKind
+from kiosk.domain.identification import SearchPolicy, thresholds
+from kiosk.domain.ids import PackId
+from kiosk.domain.mandate import PinRules
+from kiosk.domain.money import Money
+from kiosk.domain.stepup import StepUpPolicy
+from kiosk.faces.capture import capture
+from kiosk.faces.desk.desk import Desk
+from kiosk.faces.desk.ports import CaptureRefusal, DeskTools, Samples
+from kiosk.faces.money_link import MoneyLink
+from kiosk.faces.service import FacesService
+from kiosk.faces.vault.gallery import Gallery
+from kiosk.faces.vault.records import Person, PersonState
+from kiosk.faces.vault.store import FOLDER_NAME, Vault
+from kiosk.faces.vision_room import VisionRoom
+from kiosk.link.process import read_key, run_process
+from kiosk.link.protocol import CameraSpec, Progress
+from kiosk.link.server import Service
+from kiosk.settings import Settings, load_settings
+
+OUTBOX_EVERY_S = 5.0
+"""Seconds between two tries to deliver revocations that wait."""
+
+logger = logging.getLogger(__name__)
+
+
+class FacesProcess:
+    """Everything that the process owns, from start to end."""
+
+    def __init__(self, data_dir: Path, key: bytearray) -> None:
+        """Open the vault, fill the gallery, clear away what a crash left.
+
+        Raises:
+            SmileTillError: Settings, key or vault are not in order.
+        """
+        settings = load_settings(data_dir)
+        self._run_dir = data_dir / "run"
+        self._gallery = Gallery()
+        try:
+            self._vault = Vault.open(data_dir / FOLDER_NAME, key, visit=self._admit_to_gallery)
+        finally:
+            key[:] = bytes(len(key))
+        room = VisionRoom(data_dir)
+        self._desk = Desk(self._tools(data_dir, room))
+        self._desk.start()
+        self.service = FacesService(
+            self._run_dir,
+            vault=self._vault,
+            gallery=self._gallery,
+            room=room,
+            desk=self._desk,
+            policy=policy_of(settings),
+            network=network_state,
+        )
+        self._stopping = threading.Event()
+        self._courier = threading.Thread(target=self._deliver, name="outbox")
+        self._courier.start()
+
+    def close(self) -> None:
+        """Stop delivering, overwrite the gallery, close the vault."""
+        self._stopping.set()
+        self._courier.join()
+        self._gallery.close()
+        self._vault.close()
+
+    def _admit_to_gallery(self, person: Person) -> None:
+        if person.state is PersonState.ACTIVE:
+            self._gallery.add(person)
+
+    def _deliver(self) -> None:
+        while not self._stopping.wait(OUTBOX_EVERY_S):
+            self._desk.deliver_outbox()
+
+    def _tools(self, data_dir: Path, room: VisionRoom) -> DeskTools:
+        def take(
+            spec: CameraSpec, pack: PackId
+        ) -> Generator[Progress, None, Samples | CaptureRefusal]:
+            return capture(room, spec, pack)
+
+        def link(kind: CameraKind | None) -> MoneyLink:
+            return MoneyLink(self._run_dir, kind, sandbox_only=False)
+
+        def duplicate_from(pack: PackId, people: int) -> float:
+            # Whoever could pay as somebody else without being asked anything is the same person,
+            # or looks so alike that staff must see it.
+            return thresholds(people, SearchPolicy(), room.tails(pack)).open
+
+        return DeskTools(
+            data_dir=data_dir,
+            vault=self._vault,
+            gallery=self._gallery,
+            capture=take,
+            money=link,
+            resolve_pack=room.resolve,
+            duplicate_from=duplicate_from,
+            now=lambda: datetime.now(UTC),
+        )
+
+
+def policy_of(settings: Settings) -> StepUpPolicy:
+    """Return the step-up policy of an installation."""
+    currency = settings.currency
+    return StepUpPolicy(
+        claim_first=settings.claim == "first",
+        pin_rules=PinRules(
+            payment_max=Money(settings.money.no_pin_ceiling_minor_units, currency),
+            day_max=Money(settings.money.no_pin_day_minor_units, currency),
+        ),
+    )
+
+
+def network_state(devices: Path = Path("/proc/net/dev")) -> str:
+    """Say whether this process could reach a network: `refused` if it has no interface but `lo`."""
+    names = {line.split(":")[0].strip() for line in devices.read_text().splitlines()[2:]}
+    return "refused" if names <= {"lo"} else "open"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the faces process until it is told to stop."""
+    parser = argparse.ArgumentParser(prog="smiletill-faces")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--key-fd", type=int, required=True)
+    parser.add_argument("--ready-fd", type=int)
+    options = parser.parse_args(arguments)
+    os.umask(0o077)
+    made: list[FacesProcess] = []
+
+    def build() -> Service:
+        made.append(FacesProcess(options.data, read_key(options.key_fd)))
+        return made[0].service
+
+    def close(_: Service) -> None:
+        made[0].close()
+
+    return run_process("faces", options.data / "run", options.ready_fd, build, close)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

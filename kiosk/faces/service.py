@@ -1,0 +1,165 @@
+"""What faces answers on its socket: the desk's messages, and payments without a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from kiosk.domain.errors import BadInputError, SetupError
+from kiosk.domain.identification import SearchPolicy
+from kiosk.domain.ids import PackId, PayerAlias, PersonId
+from kiosk.domain.stepup import StepUpPolicy
+from kiosk.faces.desk.desk import Desk
+from kiosk.faces.eyes import Eyes
+from kiosk.faces.headless import HeadlessSession
+from kiosk.faces.money_link import MoneyLink
+from kiosk.faces.vault.gallery import Gallery
+from kiosk.faces.vault.store import Vault
+from kiosk.faces.vision_room import VisionRoom, camera_of
+from kiosk.link.protocol import (
+    AnyMessage,
+    EnrolPerson,
+    ErasePerson,
+    Hello,
+    ListPeople,
+    PayHeadless,
+    Role,
+    ShowPerson,
+)
+
+DECOY = PayerAlias("a0000000000000000")
+"""An alias that the vault never makes, for numbers that nobody has."""
+
+
+class VaultPeople:
+    """The vault's answers to a session."""
+
+    def __init__(self, vault: Vault, gallery: Gallery) -> None:
+        """Keep both: the gallery knows who may pay, the vault under which alias."""
+        self._vault = vault
+        self._gallery = gallery
+
+    def alias(self, person: PersonId) -> PayerAlias:
+        """Return the name that money knows this person by."""
+        return self._vault.alias(person)
+
+    def by_phone(self, phone: str) -> PersonId | None:
+        """Return who has this full number and may pay, or None."""
+        return self._gallery.by_phone(phone)
+
+    def decoy(self) -> PayerAlias:
+        """Return an alias that nobody has."""
+        return DECOY
+
+
+class FacesService:
+    """The faces process, seen from its socket.
+
+    Args:
+        run_dir: Where money's socket lies.
+        vault: The open vault.
+        gallery: Who may pay.
+        room: Camera and networks.
+        desk: Answers staff.
+        policy: The step-up policy.
+        network: `refused` or `open`, told to the doctor.
+    """
+
+    name = "faces"
+
+    def __init__(
+        self,
+        run_dir: Path,
+        *,
+        vault: Vault,
+        gallery: Gallery,
+        room: VisionRoom,
+        desk: Desk,
+        policy: StepUpPolicy,
+        network: Callable[[], str],
+    ) -> None:
+        """Keep the parts, which are all made by `kiosk.faces.main`."""
+        self._run_dir = run_dir
+        self._vault = vault
+        self._gallery = gallery
+        self._room = room
+        self._desk = desk
+        self._policy = policy
+        self._network = network
+
+    def admit(self, hello: Hello) -> None:
+        """Talk to staff and to the supervisor only."""
+        if hello.role not in {Role.STAFF, Role.SUPERVISOR}:
+            raise SetupError(
+                "Faces answers staff only.",
+                code="role_refused",
+                mend="Connect to the money process instead.",
+            )
+
+    def detail(self) -> dict[str, str]:
+        """Tell the doctor whether this process could reach a network."""
+        return {"network": self._network()}
+
+    def handle(self, hello: Hello, message: AnyMessage) -> Iterator[AnyMessage]:
+        """Answer one message."""
+        match message:
+            case PayHeadless():
+                yield from self._pay(message)
+            case EnrolPerson() | ListPeople() | ShowPerson() | ErasePerson():
+                yield from self._desk.handle(hello, message)
+            case _:
+                raise BadInputError(
+                    "Faces does not know this request.",
+                    code="request_unknown",
+                    mend="Check that all parts of SmileTill are of the same version.",
+                )
+
+    def _pay(self, request: PayHeadless) -> Iterator[AnyMessage]:
+        kind = None if request.camera is None else request.camera.kind
+        # What is typed on a command line could be anybody's script: sandbox only.
+        typed = any(word is not None for word in (request.pin, request.phone, request.phone_digits))
+        people = VaultPeople(self._vault, self._gallery)
+        with MoneyLink(self._run_dir, kind, sandbox_only=typed) as money:
+            if request.camera is None:
+                yield from HeadlessSession(
+                    request,
+                    money=money,
+                    people=people,
+                    camera=None,
+                    eyes=_no_eyes,
+                    policy=self._policy,
+                ).run()
+                return
+            pack = self._pack_for(request.pack)
+            with self._room.visit(pack) as sight:
+                yield from HeadlessSession(
+                    request,
+                    money=money,
+                    people=people,
+                    camera=camera_of(request.camera),
+                    eyes=lambda: Eyes(
+                        sight.pack,
+                        sight.pipeline,
+                        self._gallery,
+                        policy=SearchPolicy(),
+                        tails=sight.tails,
+                    ),
+                    policy=self._policy,
+                ).run()
+
+    def _pack_for(self, asked: str | None) -> PackId:
+        enrolled_with = self._vault.pack()
+        if enrolled_with is None:
+            return self._room.resolve(asked)
+        if asked is not None and self._room.resolve(asked) != enrolled_with:
+            raise BadInputError(
+                f"The people here are enrolled with {enrolled_with}.",
+                code="pack_differs",
+                mend="Leave --pack out, or name that one.",
+            )
+        return enrolled_with
+
+
+def _no_eyes() -> Eyes:
+    message = "a session without a camera never looks"
+    raise AssertionError(message)

@@ -1,0 +1,140 @@
+"""The room with the networks and the camera: one visitor at a time, whoever it is.
+
+Packs are found, verified and loaded once; their networks stay for the next customer.
+A camera is made here, from what was asked for, and opened by whoever enters.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from kiosk.domain.errors import BadInputError, SetupError
+from kiosk.domain.evidence import CameraKind
+from kiosk.domain.identification import ImpostorTail
+from kiosk.domain.ids import PackId
+from kiosk.faces.camera.device import DeviceCamera
+from kiosk.faces.camera.folder import FolderCamera
+from kiosk.faces.camera.port import Camera
+from kiosk.faces.camera.video import VideoCamera
+from kiosk.faces.vision.calibration import impostor_tails
+from kiosk.faces.vision.pipeline import Pipeline
+from kiosk.link.protocol import CameraSpec
+from models.errors import PackError
+from models.manifest import Pack, find_pack
+from models.store import current_pack
+
+WAIT_S_MAX = 60.0
+"""Seconds that a visitor waits for the one before; a session is over sooner."""
+
+
+class TerminalBusyError(SetupError):
+    """Somebody else is before the camera."""
+
+    def __init__(self) -> None:
+        """Say it."""
+        super().__init__(
+            "The terminal is busy with somebody else.",
+            code="terminal_busy",
+            mend="Wait until they have finished, then try again.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A pack with its networks, ready to look."""
+
+    pack: Pack
+    pipeline: Pipeline
+    tails: tuple[ImpostorTail, ...]
+
+
+class VisionRoom:
+    """Loads packs and lends their networks.
+
+    Args:
+        data_dir: The installation, where packs are installed.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        """Load nothing yet: paying without a face needs no network."""
+        self._data_dir = data_dir
+        self._visit = threading.Lock()
+        self._sights: dict[PackId, Sight] = {}
+
+    def resolve(self, name: str | None) -> PackId:
+        """Return the id of a pack by name, or of the one in use.
+
+        Raises:
+            PackError: It is not there, or a file of it is not what its manifest says.
+        """
+        with _pack_errors():
+            return PackId(find_pack(name or current_pack(self._data_dir), self._data_dir).id)
+
+    def tails(self, pack: PackId) -> tuple[ImpostorTail, ...]:
+        """Return a pack's impostor tails."""
+        known = self._sights.get(pack)
+        return impostor_tails(self._find(pack)) if known is None else known.tails
+
+    @contextmanager
+    def visit(self, pack: PackId) -> Iterator[Sight]:
+        """Lend a pack's networks, to one visitor at a time.
+
+        Raises:
+            TerminalBusyError: The one before does not leave.
+            SetupError: The pack is not there, is damaged or has no calibration.
+        """
+        if not self._visit.acquire(timeout=WAIT_S_MAX):
+            raise TerminalBusyError
+        try:
+            sight = self._sights.get(pack)
+            if sight is None:
+                found = self._find(pack)
+                sight = Sight(found, Pipeline(found), impostor_tails(found))
+                self._sights[pack] = sight
+            yield sight
+        finally:
+            if pack in self._sights:
+                self._sights[pack].pipeline.wipe()
+            self._visit.release()
+
+    def _find(self, pack: PackId) -> Pack:
+        with _pack_errors():
+            found = find_pack(pack.partition("@")[0], self._data_dir)
+        if found.id != pack:
+            raise SetupError(
+                "The installed model pack is of another version than the people enrolled with it.",
+                code="pack_version_differs",
+                mend=f"Install {pack} again; people of another version must enrol anew.",
+            )
+        return found
+
+
+@contextmanager
+def _pack_errors() -> Iterator[None]:
+    """Raise what is wrong with a pack as an error that crosses the link."""
+    try:
+        yield
+    except PackError as error:
+        family = BadInputError if error.exit_code == BadInputError.exit_code else SetupError
+        raise family(error.message, code=error.code, mend=error.mend) from error
+
+
+def camera_of(spec: CameraSpec) -> Callable[[], Camera]:
+    """Return what makes the camera that was asked for; nothing is opened."""
+    match spec.kind:
+        case CameraKind.DEVICE:
+            return lambda: DeviceCamera(spec.device)
+        case CameraKind.VIDEO_FILE:
+            return lambda: VideoCamera(Path(spec.path))
+        case CameraKind.FRAME_FOLDER:
+            return lambda: FolderCamera(Path(spec.path))
+        case CameraKind.SIMULATED:
+            raise SetupError(
+                "This version has no simulated camera.",
+                code="camera_simulated_missing",
+                mend="Use a device, a video file or a folder of frames.",
+            )
