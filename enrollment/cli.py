@@ -1,0 +1,175 @@
+"""The word `enrol`: staff add, list, show and erase people.
+
+It attaches to the running processes of an installation or starts them for the call, and asks faces
+over the link; it holds no key, opens no camera and no vault.
+Names, numbers and PINs given as options can be seen by other users of the machine in the list of
+processes; where a terminal is, number and PIN are asked for when they are left out.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+from enrollment import flow, words
+from enrollment.flow import FacesClient
+from kiosk.commands.common import data_option, emit, json_option
+from kiosk.domain.errors import BadInputError
+from kiosk.link.protocol import EnrolPerson, Progress
+from kiosk.supervisor import open_installation
+
+EXIT_NO = 1
+
+
+@click.group()
+def enrol() -> None:
+    """Enrol people, see who is enrolled, and erase them."""
+
+
+@enrol.command()
+@click.option("--name", required=True, help="The person's name, for staff.")
+@click.option("--camera", type=int, metavar="N", help="Number of the camera; the first is 0.")
+@click.option("--video", type=click.Path(path_type=Path), metavar="F", help="Video file.")
+@click.option("--frames", type=click.Path(path_type=Path), metavar="DIR", help="Folder of frames.")
+@click.option("--consent-version", required=True, metavar="V", help="Text agreed to, such as v1.")
+@click.option("--phone", metavar="NUMBER", help="Full phone number. Asked for if left out.")
+@click.option("--pin", metavar="PIN", help="The person's PIN. Asked for, unseen, if left out.")
+@click.option("--pack", metavar="NAME", help="Model pack; set by the first enrolment.")
+@click.option("--limit-per-payment", metavar="AMOUNT", help="Such as 100.00, the default.")
+@click.option("--limit-per-day", metavar="AMOUNT", help="Such as 200.00, the default.")
+@data_option
+@json_option
+def add(
+    *,
+    name: str,
+    camera: int | None,
+    video: Path | None,
+    frames: Path | None,
+    consent_version: str,
+    phone: str | None,
+    pin: str | None,
+    pack: str | None,
+    limit_per_payment: str | None,
+    limit_per_day: str | None,
+    data_dir: Path,
+    as_json: bool,
+) -> int:
+    """Enrol one person who has agreed to the consent text."""
+    # All that can be refused is refused before any process is started.
+    spec = flow.camera_spec(camera, video, frames)
+    limits = flow.limits(limit_per_payment, limit_per_day)
+    phone = phone or _ask("phone number", "phone")
+    pin = pin or _ask("PIN", "pin", hidden=True)
+    question = EnrolPerson(name, phone, pin, consent_version, spec, pack, limits)
+    with _faces(data_dir) as client, _bar() as on_progress:
+        result = flow.add(client, question, on_progress)
+    if result["person"] is None:
+        emit(result, as_json, words.refusal(result["reason"], result["detail"]))
+        return EXIT_NO
+    human = "Enrolled {person}: {samples} samples, quality {quality}, mandate {mandate}."
+    emit(result, as_json, human.format(**result))
+    return 0
+
+
+@enrol.command(name="list")
+@data_option
+@json_option
+def list_people(*, data_dir: Path, as_json: bool) -> int:
+    """List who is enrolled."""
+    with _faces(data_dir) as client:
+        people = flow.everybody(client)
+    rows = ["{person}  {phone_hint:>5}  {state:<8}  {name}".format(**person) for person in people]
+    emit({"people": people}, as_json, "\n".join(rows) or "Nobody is enrolled.")
+    return 0
+
+
+@enrol.command()
+@click.argument("person", metavar="ID")
+@data_option
+@json_option
+def show(*, person: str, data_dir: Path, as_json: bool) -> int:
+    """Show what staff may see of one person."""
+    with _faces(data_dir) as client:
+        known = flow.show(client, person)
+    rows = [f"{key.replace('_', ' '):<16}{value}" for key, value in known.items()]
+    emit(known, as_json, "\n".join(rows))
+    return 0
+
+
+@enrol.command()
+@click.argument("person", metavar="ID")
+@click.option("--yes", is_flag=True, help="Do not ask again.")
+@data_option
+@json_option
+def erase(*, person: str, yes: bool, data_dir: Path, as_json: bool) -> int:
+    """Erase one person, prove it, and revoke their mandate.
+
+    The exit code is 0 only when nothing of them was found and the bank has confirmed.
+    """
+    if not (yes or as_json) and sys.stdin.isatty():
+        click.confirm("This cannot be undone. Erase?", abort=True, err=True)
+    with _faces(data_dir) as client, _bar() as on_progress:
+        result = flow.erase(client, person, on_progress)
+    found, revoked = result["bytes_found"], result["mandate_revoked"]
+    human = [f"Erased. Certificate {result['certificate']}."]
+    human.append(
+        "Nothing of them was found in any file."
+        if not found
+        else f"They were still found in {found} places; the certificate names the files."
+    )
+    human.append(
+        "The mandate is revoked."
+        if revoked
+        else "The bank has not yet confirmed that the mandate is revoked; it is asked again."
+    )
+    emit(result, as_json, "\n".join(human))
+    return 0 if result["erased"] and not found and revoked else EXIT_NO
+
+
+@contextmanager
+def _faces(data_dir: Path) -> Iterator[FacesClient]:
+    """Connect to the installation's faces process, starting it if need be."""
+    prompt = _ask_passphrase if sys.stdin.isatty() else None
+    with open_installation(data_dir, prompt=prompt) as running, running.faces() as client:
+        yield client
+
+
+def _ask_passphrase(question: str) -> str:
+    answer: str = click.prompt(question, hide_input=True, err=True)
+    return answer
+
+
+def _ask(what: str, option: str, *, hidden: bool = False) -> str:
+    """Ask a person for what was left out.
+
+    Raises:
+        BadInputError: There is no terminal to ask on.
+    """
+    if not sys.stdin.isatty():
+        raise BadInputError(
+            f"The {what} is missing.",
+            code=f"{option}_missing",
+            mend=f"Give it with --{option}.",
+        )
+    words_shown = what[0].upper() + what[1:]
+    answer: str = click.prompt(words_shown, hide_input=hidden, confirmation_prompt=hidden, err=True)
+    return answer
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[Progress], None]]:
+    """Show progress on stderr: the step in words and how far it is."""
+    with tqdm(file=sys.stderr, leave=False, bar_format="{desc} {bar} {n_fmt}/{total_fmt}") as bar:
+
+        def on_progress(step: Progress) -> None:
+            bar.set_description_str(words.progress(step.code), refresh=False)
+            bar.total = step.total or None
+            bar.n = step.done
+            bar.refresh()
+
+        yield on_progress

@@ -1,0 +1,52 @@
+"""What staff read: progress and refusals in words, one place for all of them.
+
+A code without words of its own is shown as it is, spaced; nothing is hidden.
+"""
+
+from __future__ import annotations
+
+PROGRESS = {
+    "checking": "checking what was typed",
+    "capturing": "taking samples",
+    "comparing": "looking for the same face",
+    "keeping": "keeping the record",
+    "mandate": "setting up the mandate",
+    "erasing": "destroying key and record",
+    "searching": "searching all files for leftovers",
+    "revoking": "revoking the mandate",
+    "no_face": "no face: step before the camera",
+    "two_faces": "two faces: one at a time, please",
+    "too_far": "come closer",
+    "too_close": "step back a little",
+    "not_centred": "move to the middle",
+    "too_dark": "more light on the face, please",
+    "too_bright": "less light on the face, please",
+    "low_contrast": "the picture is flat: change the light",
+    "blurred": "hold still",
+    "turned_away": "look at the camera",
+}
+
+REFUSALS = {
+    "phone_taken": "Somebody is enrolled with this number already.",
+    "duplicate": "Somebody who looks the same is enrolled already.",
+    "too_few_frames": "There were too few pictures.",
+    "no_face": "No face was seen.",
+    "two_faces": "More than one face was seen.",
+    "frames_disagree": "The pictures do not show one and the same face.",
+    "face_changed": "The face before the camera changed.",
+    "pad_texture": "This does not look like a living face.",
+    "pad_undecided": "It is not certain that this is a living face.",
+    "mandate_rejected": "The bank did not agree to the mandate.",
+    "mandate_pending": "The bank has not yet agreed to the mandate.",
+}
+
+
+def progress(code: str) -> str:
+    """Return a step of progress in words."""
+    return PROGRESS.get(code, code.replace("_", " "))
+
+
+def refusal(reason: str, detail: str) -> str:
+    """Return why somebody was not enrolled, in words."""
+    known = REFUSALS.get(reason) or f"{PROGRESS.get(reason, reason.replace('_', ' '))}."
+    return known if not detail or detail == known else f"{known} {detail}"
