@@ -4,7 +4,8 @@
 
 Everything goes through the kiosk's own pipeline, with its gates, spacings and fusion:
 
-- `lfw`: one probe and one reference a person (the mean of up to eight pictures), all pairs;
+- `lfw`: one probe and one reference a person (the mean of up to eight pictures), all pairs; the
+  gates on place are open, because the pictures are cut close to the face;
 - `nuaa`: every live sequence is a reference, as at enrolment, and gives probes of three frames;
   only different people are compared.
 
@@ -15,6 +16,7 @@ goes into `pack.toml` by hand, so that a new calibration is a reviewed change.
 from __future__ import annotations
 
 import csv
+import math
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -29,8 +31,9 @@ from kiosk.faces.camera.folder import FolderCamera
 from kiosk.faces.camera.pictures import read_picture
 from kiosk.faces.camera.port import Frame
 from kiosk.faces.vision.encoder import pooled
-from kiosk.faces.vision.pipeline import Pipeline
+from kiosk.faces.vision.pipeline import Pipeline, PipelineLimits
 from kiosk.faces.vision.prober import FusionRule
+from kiosk.faces.vision.quality import QualityLimits
 from models.manifest import Pack, find_pack
 
 if TYPE_CHECKING:
@@ -50,7 +53,10 @@ def lfw_scores(pack: Pack, faces: Path) -> tuple[Scores, int]:
         rows = list(csv.DictReader(stream))
     people: dict[str, list[NDArray[np.float32]]] = defaultdict(list)
     refused = 0
-    with Pipeline(pack) as pipeline:
+    limits = PipelineLimits(
+        quality=QualityLimits(face_width_share_max=math.inf, outside_share_max=math.inf)
+    )
+    with Pipeline(pack, limits=limits) as pipeline:
         for number, row in enumerate(tqdm(rows, desc="lfw", file=sys.stderr)):
             if len(people[row["identity"]]) >= PICTURES_PER_PERSON:
                 continue

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
     from models.manifest import Stage
 
-DETECTION_SIDE_MAX = 640
-"""Pixels; the side the networks were trained at. A face too small there is too far to pay."""
+DETECTION_SIDE_MAX = 320
+"""Pixels of the longer side in which faces are looked for.
+
+On NUAA's development half (640 x 480, faces 90 to 230 px) halving the frame is four times faster
+and better: landmarks come out steadier at about 75 px a face. Weakest genuine pair of sessions
+.67 instead of .59 (mobileface) and .54 instead of .39 (starter), strongest stranger unchanged."""
 
 NMS_IOU = 0.3
 """YuNet's default for joining boxes of one face."""
