@@ -19,7 +19,7 @@ from pathlib import Path
 
 from kiosk.domain.errors import SetupError, SmileTillError
 from kiosk.link.protocol import LINE_BYTES_MAX, Frame, Problem, decode_frame, encode_frame
-from kiosk.link.server import LinkServer, Service
+from kiosk.link.server import AlreadyRunningError, LinkServer, Service
 
 KEY_BYTES = 32
 READY_LINE = b"ready\n"
@@ -121,7 +121,7 @@ def run_process(
         with LinkServer(run_dir, service):
             report(ready_fd, None)
             stop.wait()
-    except SmileTillError as error:
+    except AlreadyRunningError as error:
         report(ready_fd, error)
         return error.exit_code
     finally:

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+from kiosk.domain.consent import Basis
 from kiosk.domain.errors import SetupError
 from kiosk.domain.ids import OrderId
 from kiosk.link.protocol import (
@@ -56,7 +57,8 @@ _MAY_SAY: dict[Role, tuple[type[AnyMessage], ...]] = {
     Role.FACES: (
         GetOrder, GetFacts, VerifyPin, Authorise, OpenMandate, RevokeMandate, GetOrderStatus,
     ),
-    Role.TILL: (OpenOrder, AbortOrder, CloseElsewhere, GetOrderStatus, ListOrders),
+    # A till asks for an order with a fresh nonce to make a lost session's authorisation worthless.
+    Role.TILL: (OpenOrder, AbortOrder, CloseElsewhere, GetOrder, GetOrderStatus, ListOrders),
     Role.STAFF: (),
     Role.SUPERVISOR: (),
 }  # fmt: skip
@@ -138,12 +140,8 @@ class MoneyService:
         """
         if hello.role is not Role.FACES or self._bank.capabilities.is_sandbox:
             return
-        if hello.camera is None or not hello.camera.is_live:
-            raise SetupError(
-                "Only a live camera may pay with real money.",
-                code="camera_kind_refused",
-                mend="Use a camera device, or the sandbox connector.",
-            )
+        if hello.camera is not None and not hello.camera.is_live:
+            raise _camera_refused()
         if hello.sandbox_only:
             raise SetupError(
                 "Something of this session is for the sandbox only, and this is a real bank.",
@@ -163,10 +161,14 @@ class MoneyService:
                 code="message_not_allowed",
                 mend="Check that all parts of SmileTill are of the same version.",
             )
+        by_face = isinstance(message, Authorise) and message.basis is Basis.FACE
+        if by_face and hello.camera is None and not self._bank.capabilities.is_sandbox:
+            # Without a camera there is phone number and PIN, and nothing that a face could prove.
+            raise _camera_refused()
         yield self._answer(message)
 
     # One case a message: a table of handlers would hide the types from the checker.
-    def _answer(self, message: AnyMessage) -> AnyMessage:  # noqa: PLR0911
+    def _answer(self, message: AnyMessage) -> AnyMessage:
         match message:
             case GetOrder(order_id=order_id):
                 return self._offer(order_id)
@@ -214,6 +216,14 @@ class MoneyService:
             last = entry.keys[-1] if entry is not None and entry.keys else None
         if last is not None:
             self._reconciler.nudge(last)
+
+
+def _camera_refused() -> SetupError:
+    return SetupError(
+        "Only a live camera may pay with real money.",
+        code="camera_kind_refused",
+        mend="Use a camera device, or the sandbox connector.",
+    )
 
 
 def build(data_dir: Path, money_key: bytes, config: MoneyConfig) -> MoneyService:

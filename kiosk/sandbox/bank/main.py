@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiosk.domain.errors import SetupError, SmileTillError
+from kiosk.link.process import report
 from kiosk.sandbox.bank.ledger import Ledger
 from kiosk.sandbox.bank.server import POLL_S, BankServer, Tokens
 
@@ -45,8 +46,8 @@ def serve(
     Args:
         data_dir: The installation; the bank lives in `data_dir/sandbox`.
         port: TCP port on 127.0.0.1, or 0 for any free one.
-        ready_fd: An open file descriptor that gets one line with the address once the bank
-            listens and `bank.json` is there, and is then closed.
+        ready_fd: An open file descriptor that is told once the bank listens and `bank.json` is
+            there, and is then closed.
         announce: Called with the address at the same moment.
 
     Raises:
@@ -73,9 +74,7 @@ def serve(
         }
         _write_whole(folder / ADDRESS_FILE, json.dumps(address))
         stack.callback((folder / ADDRESS_FILE).unlink, missing_ok=True)
-        if ready_fd is not None:
-            with os.fdopen(ready_fd, "w") as ready:
-                ready.write(server.url + "\n")
+        report(ready_fd, None)
         if announce is not None:
             announce(server.url)
         stop.wait()
@@ -164,6 +163,7 @@ def main(arguments: list[str] | None = None) -> int:
         serve(options.data, options.port, options.ready_fd)
     except SmileTillError as error:
         sys.stderr.write(f"{error}\n")
+        report(options.ready_fd, error)
         return error.exit_code
     return 0
 
