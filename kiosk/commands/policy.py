@@ -1,0 +1,79 @@
+"""`smiletill policy`: the written rules in force, with today's numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kiosk.commands.common import data_option, emit, json_option
+from kiosk.domain.identification import GALLERY_SIZE_FLOOR, SearchPolicy, thresholds
+from kiosk.domain.stepup import StepUpPolicy
+from kiosk.faces.main import policy_of
+from kiosk.faces.vision.calibration import impostor_tails
+from kiosk.settings import load_settings
+from models.manifest import find_pack
+from models.store import current_pack
+
+
+@click.group()
+def policy() -> None:
+    """The written rules: when a face is enough, and when more is asked."""
+
+
+@policy.command()
+@click.option("--people", type=click.IntRange(1), default=GALLERY_SIZE_FLOOR, show_default=True)
+@click.option("--pack", help="Model pack; else the one in use.")
+@data_option
+@json_option
+def show(people: int, pack: str | None, data_dir: Path, as_json: bool) -> None:
+    """Print the step-up table and the thresholds for a gallery of a size."""
+    rules = policy_of(load_settings(data_dir))
+    search = SearchPolicy()
+    found = find_pack(pack or current_pack(data_dir), data_dir)
+    limits = thresholds(people, search, impostor_tails(found))
+    rows = step_up_rows(rules)
+    result: dict[str, Any] = {
+        "pack": found.id,
+        "people": max(people, GALLERY_SIZE_FLOOR),
+        "thresholds": {
+            "open": round(limits.open, 3),
+            "digits": round(limits.digits, 3),
+            "pin": round(limits.pin, 3),
+        },
+        "worst_calibration_set": limits.worst_open,
+        "targets": {
+            "fpir_open": search.fpir_open,
+            "fmr_digits": search.fmr_digits,
+            "fmr_pin": search.fmr_pin,
+            "margin_min": search.margin_min,
+        },
+        "rows": rows,
+    }
+    lines = [
+        f"Pack {found.id}, at most {result['people']} people (calibrated on {limits.worst_open}):",
+        f"  score from {limits.open:.3f}: the face is enough",
+        f"  score from {limits.digits:.3f}: phone digits are asked",
+        f"  score from {limits.pin:.3f}: phone digits and PIN are asked",
+        "  below: nobody is recognised",
+        "Asked for besides the face:",
+        *(f"  {row['asks']:<13} {row['when']}" for row in rows),
+    ]
+    emit(result, as_json, "\n".join(lines))
+
+
+def step_up_rows(rules: StepUpPolicy) -> list[dict[str, str]]:
+    """Return the step-up table in words, one row a reason."""
+    rows = [
+        ("phone_digits", "face_in_doubt", "the score is short of enough"),
+        ("phone_digits", "look_alike", "two people are about equally alike"),
+        ("pin", "face_in_doubt", "the score is short of that even with digits"),
+        ("phone_digits", "first_visit", f"a first payment above {rules.first_visit_max}"),
+        ("phone_digits", "long_absence", f"unused for more than {rules.absence_days_max} days"),
+        ("pin", "amount_above_no_pin_ceiling", f"an amount above {rules.pin_rules.payment_max}"),
+        ("pin", "day_above_no_pin_ceiling", f"more than {rules.pin_rules.day_max} in a day"),
+    ]
+    if rules.claim_first:
+        rows.insert(0, ("phone_digits", "always_asked", "always, before the search is believed"))
+    return [{"asks": asks, "reason": reason, "when": when} for asks, reason, when in rows]
