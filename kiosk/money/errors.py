@@ -50,6 +50,18 @@ class JournalMissingError(JournalError):
         )
 
 
+class JournalAbsentError(JournalError):
+    """There is no journal to look at."""
+
+    def __init__(self, detail: str) -> None:
+        """Say what the disk answered."""
+        super().__init__(
+            f"There is no payment journal to read here ({detail}).",
+            code="journal_absent",
+            mend="Name an installation that has taken orders, with --data DIR.",
+        )
+
+
 class JournalWriteError(JournalError):
     """A record could not be stored; whatever it was to permit has not happened."""
 
