@@ -56,7 +56,7 @@ class Keyring(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     version: int = VERSION
     install: _Hex
     source: KeySource
-    salt: Annotated[_Hex, msgspec.Meta(min_length=32, max_length=128)]
+    salt: Annotated[_Hex, msgspec.Meta(min_length=32)]
     kdf: KdfParameters | None
     wrapped: _Hex
 
