@@ -7,6 +7,7 @@ from collections.abc import Generator
 import numpy as np
 
 from kiosk.domain.ids import PackId
+from kiosk.faces.camera.choice import camera_of
 from kiosk.faces.desk.ports import CaptureRefusal, Samples
 from kiosk.faces.vision.enrolment import (
     EnrolmentRefusal,
@@ -15,7 +16,7 @@ from kiosk.faces.vision.enrolment import (
     QualitySummary,
 )
 from kiosk.faces.vision.prober import pad_rule
-from kiosk.faces.vision_room import VisionRoom, camera_of
+from kiosk.faces.vision.room import VisionRoom
 from kiosk.link.protocol import CameraSpec, Progress
 
 LOOKING_MS_MAX = 20_000

@@ -28,7 +28,7 @@ from kiosk.faces.service import FacesService
 from kiosk.faces.vault.gallery import Gallery
 from kiosk.faces.vault.records import Person, PersonState
 from kiosk.faces.vault.store import FOLDER_NAME, Vault
-from kiosk.faces.vision_room import VisionRoom
+from kiosk.faces.vision.room import VisionRoom
 from kiosk.link.process import read_key, run_process
 from kiosk.link.protocol import CameraSpec, Progress
 from kiosk.link.server import Service

@@ -9,13 +9,14 @@ from kiosk.domain.errors import BadInputError, SetupError
 from kiosk.domain.identification import SearchPolicy
 from kiosk.domain.ids import PackId, PayerAlias, PersonId
 from kiosk.domain.stepup import StepUpPolicy
+from kiosk.faces.camera.choice import camera_of
 from kiosk.faces.desk.desk import Desk
 from kiosk.faces.eyes import Eyes
 from kiosk.faces.headless import HeadlessSession
 from kiosk.faces.money_link import MoneyLink
 from kiosk.faces.vault.gallery import Gallery
 from kiosk.faces.vault.store import Vault
-from kiosk.faces.vision_room import VisionRoom, camera_of
+from kiosk.faces.vision.room import VisionRoom
 from kiosk.link.protocol import (
     AnyMessage,
     EnrolPerson,

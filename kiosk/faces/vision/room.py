@@ -1,28 +1,21 @@
-"""The room with the networks and the camera: one visitor at a time, whoever it is.
+"""The room with the networks: one visitor at a time, whoever it is.
 
 Packs are found, verified and loaded once; their networks stay for the next customer.
-A camera is made here, from what was asked for, and opened by whoever enters.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from kiosk.domain.errors import BadInputError, SetupError
-from kiosk.domain.evidence import CameraKind
 from kiosk.domain.identification import ImpostorTail
 from kiosk.domain.ids import PackId
-from kiosk.faces.camera.device import DeviceCamera
-from kiosk.faces.camera.folder import FolderCamera
-from kiosk.faces.camera.port import Camera
-from kiosk.faces.camera.video import VideoCamera
 from kiosk.faces.vision.calibration import impostor_tails
 from kiosk.faces.vision.pipeline import Pipeline
-from kiosk.link.protocol import CameraSpec
 from models.errors import PackError
 from models.manifest import Pack, find_pack
 from models.store import current_pack
@@ -121,20 +114,3 @@ def _pack_errors() -> Iterator[None]:
     except PackError as error:
         family = BadInputError if error.exit_code == BadInputError.exit_code else SetupError
         raise family(error.message, code=error.code, mend=error.mend) from error
-
-
-def camera_of(spec: CameraSpec) -> Callable[[], Camera]:
-    """Return what makes the camera that was asked for; nothing is opened."""
-    match spec.kind:
-        case CameraKind.DEVICE:
-            return lambda: DeviceCamera(spec.device)
-        case CameraKind.VIDEO_FILE:
-            return lambda: VideoCamera(Path(spec.path))
-        case CameraKind.FRAME_FOLDER:
-            return lambda: FolderCamera(Path(spec.path))
-        case CameraKind.SIMULATED:
-            raise SetupError(
-                "This version has no simulated camera.",
-                code="camera_simulated_missing",
-                mend="Use a device, a video file or a folder of frames.",
-            )
