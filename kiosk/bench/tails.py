@@ -2,11 +2,16 @@
 
 Pure numpy and deterministic for a seed; no files.
 Fitted by probability-weighted moments (Hosking and Wallis, 1987): closed form, stable for shapes
-below one half, and quick enough to bootstrap.
+below one half, and quick enough to bootstrap. The shape is never above zero: a cosine cannot pass
+1, so its tail ends, and the exponential law is the cautious limit.
+
+A set of few people is believed down to one in as many comparisons as it has pairs of people;
+`extended()` goes on from there as the tail of a large set does.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,8 +20,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-RATES = (5e-2, 2e-2, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
-"""Rates at which the upper bound is kept."""
+RATES = (1e-1, 5e-2, 2e-2, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
+"""Rates at which the upper bound is kept, besides the `rate_min` of the sets."""
 
 BOOTSTRAP_ROUNDS = 400
 SUBJECTS_MIN = 3
@@ -39,6 +44,11 @@ class Scores:
     reference: NDArray[np.int64]
     subjects: int
 
+    @property
+    def rate_min(self) -> float:
+        """One in as many comparisons as there are pairs of people."""
+        return 2.0 / (self.subjects * (self.subjects - 1))
+
 
 @dataclass(frozen=True, slots=True)
 class TailFit:
@@ -49,14 +59,19 @@ class TailFit:
     scale: float
     comparisons: int
     exceedances: int
+    rate_min: float
     upper95: tuple[tuple[float, float], ...]
 
 
-def fit_tail(scores: Scores, *, tail_share: float, seed: int) -> TailFit:
+def fit_tail(
+    scores: Scores, *, tail_share: float, seed: int, rates: tuple[float, ...] = RATES
+) -> TailFit:
     """Fit the highest `tail_share` of the scores.
 
     The quantile is held fixed in the bootstrap; the share above it, shape and scale vary.
+    At rates in the body, from `tail_share` up, the bound is the plain quantile.
     """
+    rates = tuple(sorted({*rates, scores.rate_min}, reverse=True))
     u = float(np.quantile(scores.score, 1.0 - tail_share))
     above = scores.score > u
     excess = scores.score[above] - u
@@ -80,16 +95,35 @@ def fit_tail(scores: Scores, *, tail_share: float, seed: int) -> TailFit:
             continue
         xi, sigma = _moments(excess[used], weight[used])
         share = float(weight.sum()) / everything
-        found.append([_quantile(u, xi, sigma, share, rate) for rate in RATES])
+        found.append([_quantile(u, xi, sigma, share, rate) for rate in rates])
     bound = np.quantile(np.array(found), 0.95, axis=0)
+    body = np.array(rates) >= tail_share
+    bound[body] = np.quantile(scores.score, 1.0 - np.array(rates)[body])
     return TailFit(
         quantile_score=u,
         shape=shape,
         scale=scale,
         comparisons=len(scores.score),
         exceedances=int(above.sum()),
-        upper95=tuple(zip(RATES, (float(b) for b in np.maximum.accumulate(bound)), strict=True)),
+        rate_min=scores.rate_min,
+        upper95=tuple(zip(rates, (float(b) for b in np.maximum.accumulate(bound)), strict=True)),
     )
+
+
+def extended(small: TailFit, large: TailFit) -> TailFit:
+    """Let a small set's bound go on below its `rate_min` as a large set's bound does.
+
+    Args:
+        small: Must have been fitted at the same rates as `large`.
+        large: A set with more people.
+    """
+    of_small, of_large = dict(small.upper95), dict(large.upper95)
+    at = small.rate_min
+    own = {rate: score for rate, score in of_small.items() if rate >= at}
+    onward = {
+        rate: of_small[at] + score - of_large[at] for rate, score in of_large.items() if rate < at
+    }
+    return dataclasses.replace(small, upper95=tuple((own | onward).items()))
 
 
 def _pair_counts(scores: Scores) -> NDArray[np.float64]:
@@ -99,13 +133,16 @@ def _pair_counts(scores: Scores) -> NDArray[np.float64]:
 
 
 def _moments(excess: NDArray[np.float64], weight: NDArray[np.float64]) -> tuple[float, float]:
-    """Return shape and scale from weighted, sorted excesses."""
+    """Return shape (at most 0) and scale from weighted, sorted excesses."""
     total = weight.sum()
     position = (np.cumsum(weight) - 0.35 * weight) / total
     first = float((weight * excess).sum() / total)
     second = float((weight * excess * (1.0 - position)).sum() / total)
     gap = max(first - 2.0 * second, 1e-9)
-    return 2.0 - first / gap, max(2.0 * first * second / gap, 1e-9)
+    shape = 2.0 - first / gap
+    if shape >= 0.0:
+        return 0.0, max(first, 1e-9)
+    return shape, max(2.0 * first * second / gap, 1e-9)
 
 
 def _quantile(u: float, shape: float, scale: float, share: float, rate: float) -> float:

@@ -49,8 +49,12 @@ class ImpostorTail:
         scale: Generalised Pareto scale (sigma), in score units, above zero.
         comparisons: Impostor comparisons in all (n).
         exceedances: How many of them passed `quantile_score` (n_u).
+        rate_min: Rarest rate that the set's own people support: one in so many pairs of people.
+            For rarer ones only the bound is used.
         upper95: (rate, score) pairs, rates falling: the upper 95 % bound of the score that
-            impostors pass at that rate, by subject bootstrap.
+            impostors pass at that rate, by subject bootstrap; below `rate_min` it grows as the
+            tail of the set with the most people does (a small set says how high its people
+            reach, not how the tail goes on).
     """
 
     source: str
@@ -59,6 +63,7 @@ class ImpostorTail:
     scale: float
     comparisons: int
     exceedances: int
+    rate_min: float
     upper95: tuple[tuple[float, float], ...]
 
     def __post_init__(self) -> None:
@@ -70,6 +75,7 @@ class ImpostorTail:
             not all(math.isfinite(number) for number in numbers)
             or self.scale <= 0
             or not 0 < self.exceedances <= self.comparisons
+            or not 0 < self.rate_min <= 1
             or len(rates) < 2
             or any(later >= earlier for earlier, later in pairwise(rates))
             or rates[-1] <= 0
@@ -87,7 +93,7 @@ class ImpostorTail:
         if not 0 < rate <= 1:
             message = "rate must be above 0 and at most 1"
             raise ValueError(message)
-        return max(self._fit(rate), self._bound(rate))
+        return max(self._fit(max(rate, self.rate_min)), self._bound(rate))
 
     def _fit(self, rate: float) -> float:
         share = self.exceedances / self.comparisons

@@ -59,6 +59,7 @@ def _tail(table: object) -> ImpostorTail:
         scale=float(table["scale"]),
         comparisons=int(table["comparisons"]),
         exceedances=int(table["exceedances"]),
+        rate_min=float(table["rate_min"]),
         upper95=tuple(
             (float(rate), float(score)) for rate, score in zip(rates, scores, strict=True)
         ),

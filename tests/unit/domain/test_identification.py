@@ -21,9 +21,9 @@ from kiosk.domain.ids import PersonId
 
 ANN, BOB, CAT = PersonId("p1"), PersonId("p2"), PersonId("p3")
 POLICY = SearchPolicy()
-WEAK = ImpostorTail("weak", 0.3, -0.1, 0.04, 100_000, 100, ((1e-2, 0.3), (1e-6, 0.5)))
+WEAK = ImpostorTail("weak", 0.3, -0.1, 0.04, 100_000, 100, 1e-7, ((1e-2, 0.3), (1e-6, 0.5)))
 STRONG = ImpostorTail(
-    "strong", 0.3, -0.2, 0.08, 3_760, 376, ((5e-2, 0.45), (1e-4, 0.6), (1e-6, 0.7))
+    "strong", 0.3, -0.2, 0.08, 3_760, 376, 0.04, ((5e-2, 0.45), (1e-4, 0.6), (1e-6, 0.7))
 )
 TAILS = (WEAK, STRONG)
 LIMITS = thresholds(4, POLICY, TAILS)
@@ -137,6 +137,7 @@ def test_a_tail_without_bound_or_scale_is_refused():
         {"scale": 0.0},
         {"shape": math.nan},
         {"exceedances": 0},
+        {"rate_min": 0.0},
         {"upper95": ((1e-2, 0.3),)},
         {"upper95": ((1e-6, 0.5), (1e-2, 0.3))},
     ):
@@ -147,6 +148,7 @@ def test_a_tail_without_bound_or_scale_is_refused():
             "scale": 0.05,
             "comparisons": 1000,
             "exceedances": 100,
+            "rate_min": 1e-9,
             "upper95": ((1e-2, 0.3), (1e-6, 0.5)),
         }
         with pytest.raises(ValueError, match="impossible"):
@@ -156,11 +158,21 @@ def test_a_tail_without_bound_or_scale_is_refused():
 def test_the_fit_is_the_generalised_pareto_quantile():
     """The formula against numbers worked out by hand."""
     low = ((1e-2, -1.0), (1e-6, -1.0))
-    exponential = ImpostorTail("e", 0.3, 0.0, 0.05, 1000, 100, low)
-    bounded = ImpostorTail("b", 0.3, -0.5, 0.05, 1000, 100, low)
+    exponential = ImpostorTail("e", 0.3, 0.0, 0.05, 1000, 100, 1e-9, low)
+    bounded = ImpostorTail("b", 0.3, -0.5, 0.05, 1000, 100, 1e-9, low)
 
     assert exponential.score_at(1e-3) == pytest.approx(0.3 + 0.05 * math.log(100))
     assert bounded.score_at(1e-3) == pytest.approx(0.3 + 0.05 * (1 - 0.01**0.5) / 0.5)
+
+
+def test_below_its_own_support_a_set_gives_only_its_bound():
+    """Eight people say nothing of one in a million; the law is not stretched that far."""
+    bound = ((1e-1, 0.3), (1e-6, 0.8))
+    few = ImpostorTail("few", 0.3, 0.0, 0.1, 1000, 100, 0.04, bound)
+    many = ImpostorTail("many", 0.3, 0.0, 0.1, 1000, 100, 1e-8, bound)
+
+    assert few.score_at(1e-6) == pytest.approx(0.8)
+    assert many.score_at(1e-6) > 1.0
 
 
 tails = st.builds(
@@ -171,6 +183,7 @@ tails = st.builds(
         scale,
         10_000,
         500,
+        1e-6,
         tuple((10.0 ** -(k + 1), u + sum(steps[: k + 1])) for k in range(len(steps))),
     ),
     st.floats(0.1, 0.6),
