@@ -193,7 +193,7 @@ def check_camera(machine: Machine, data_dir: Path) -> Finding:
 
 
 def check_pack(machine: Machine, data_dir: Path) -> Finding:
-    """The model pack that the installation uses is here, byte for byte."""
+    """The model pack that the installation uses is here, byte for byte, and calibrated."""
     name, problem, mend = machine.pack_problem(data_dir)
     if problem:
         return Finding("model_pack", State.MISSING, problem, mend)

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Final
 
 from kiosk.doctor import FileFacts
+from kiosk.domain.errors import SmileTillError
+from kiosk.faces.vision.calibration import impostor_tails
 from models import store
 from models.errors import PackError
 from models.manifest import find_pack
@@ -79,8 +81,8 @@ class ThisMachine:
         name = ""
         try:
             name = store.current_pack(data_dir)
-            find_pack(name, data_dir)
-        except PackError as error:
+            impostor_tails(find_pack(name, data_dir))
+        except (PackError, SmileTillError) as error:
             return name, error.message, error.mend
         return name, "", ""
 

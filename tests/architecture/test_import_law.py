@@ -53,7 +53,7 @@ OFFENCES = {
     "enrollment/__init__.py": "import kiosk.faces.camera.port",
     "kiosk/money/__init__.py": "import models.manifest, cv2, PySide6, onnxruntime, torch",
     "models/pack.py": "import kiosk.domain.errors, msgspec, cryptography",
-    "kiosk/sandbox/__init__.py": "import kiosk.faces.opencv",
+    "kiosk/sandbox/__init__.py": "import kiosk.faces.opencv, kiosk.settings",
     "kiosk/faces/__init__.py": "import requests, sqlite_utils, click",
 }
 
