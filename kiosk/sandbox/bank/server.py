@@ -5,14 +5,15 @@ Merchant's side (bearer token of the merchant): `POST /mandates`, `GET|DELETE /m
 Control side (bearer token that changes with every start): `GET /control/oracle[?order=ID]`,
 `POST|DELETE /control/faults`, `POST /control/clock|approval|mandates`.
 
-Invariant: a payment request is executed within `ARRIVAL_S_MAX` of reaching this machine or never.
+Invariant: a payment request is executed within `EXECUTE_S` of reaching this machine or never.
 Nothing on the client's clock is needed for that:
-- a connection that may have waited in the kernel's queue for longer than `STALL_S` (the process
-  was stopped or starved) is closed unread;
-- from accept on, the request must be read within `READ_S` and begin its transaction within
-  `EXECUTE_S`, which the ledger asks under the lock that also guards look-ups by key;
+- a request's time runs from the last moment at which the kernel's queue of new connections was
+  seen empty, hence from before it arrived, whatever happened to this process since;
+- it must be read within `READ_S` and begin its transaction within `EXECUTE_S`, which the ledger
+  asks under the lock that also guards look-ups by key;
 - no connection carries a second request, none waits for a free thread, and when the process dies
   the kernel resets them all.
+The one assumption: never do more than `request_queue_size` connections wait at once.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import hashlib
 import hmac
 import io
 import re
+import select
 import socket
 import socketserver
 import sqlite3
@@ -44,10 +46,8 @@ if TYPE_CHECKING:
 
     from kiosk.sandbox.bank.ledger import Ledger
 
-STALL_S = 2.0
-READ_S = 3.0
+READ_S = 2.0
 EXECUTE_S = 5.0
-ARRIVAL_S_MAX = STALL_S + EXECUTE_S
 POLL_S = 0.1
 BODY_BYTES_MAX = 16_384
 """The longest documented body, with every field at its limit, is below 1 KiB."""
@@ -76,7 +76,11 @@ class Tokens:
 
 
 class _DeadlineReader(io.RawIOBase):
-    """A socket as a file that must be read to the end by a fixed time, however it drips."""
+    """A socket as a file: all of it by a fixed time, however it drips, and never half of it.
+
+    The end of the stream is an error, because http.server would take a request that breaks off
+    in its head for a whole one, and we would refuse what was never said.
+    """
 
     def __init__(self, connection: socket.socket, deadline_s: float) -> None:
         super().__init__()
@@ -91,7 +95,10 @@ class _DeadlineReader(io.RawIOBase):
         if left_s <= 0:
             raise TimeoutError
         self._connection.settimeout(left_s)
-        return self._connection.recv_into(buffer)
+        received = self._connection.recv_into(buffer)
+        if received == 0:
+            raise ConnectionAbortedError
+        return received
 
 
 class BankServer(ThreadingHTTPServer):
@@ -117,10 +124,12 @@ class BankServer(ThreadingHTTPServer):
         self.faults = FaultScript()
         self.stopping = threading.Event()
         self._slots = threading.BoundedSemaphore(THREADS_MAX)
-        self._connections: set[socket.socket] = set()
+        self._connections: dict[socket.socket, float] = {}
         self._connections_lock = threading.Lock()
-        self._last_turn_s = boot_clock_s()
         super().__init__(("127.0.0.1", port), _Handler)
+        self._queue = select.poll()
+        self._queue.register(self.socket, select.POLLIN)
+        self._queue_empty_s = boot_clock_s()
 
     def server_bind(self) -> None:
         """Bind without asking any name server for our own name, as the base class would."""
@@ -142,31 +151,28 @@ class BankServer(ThreadingHTTPServer):
         self.server_close()
 
     def service_actions(self) -> None:
-        """Note that the accept loop is alive."""
-        self._last_turn_s = boot_clock_s()
+        """Note when nobody waits; the base class calls this after each turn of its loop."""
+        now_s = boot_clock_s()
+        if not self._queue.poll(0):
+            self._queue_empty_s = now_s
 
     def get_request(self) -> tuple[socket.socket, Any]:
-        """Accept one connection, unless it may have waited too long.
+        """Accept one connection and note since when it may have been waiting."""
+        connection, address = super().get_request()
+        with self._connections_lock:
+            self._connections[connection] = self._queue_empty_s
+        return connection, address
 
-        Raises:
-            OSError: The loop stood still; everything that had queued up was closed.
-        """
-        if boot_clock_s() - self._last_turn_s > STALL_S:
-            self._close_all_waiting()
-            raise OSError
-        return super().get_request()
+    def waiting_since_s(self, connection: socket.socket) -> float:
+        """Return a moment before the connection arrived, on the boot clock."""
+        with self._connections_lock:
+            return self._connections[connection]
 
-    def _close_all_waiting(self) -> None:
-        self.socket.setblocking(False)
-        try:
-            # Bounded by the kernel's queue; more than that arrived after we woke up.
-            for _ in range(self.request_queue_size + 1):
-                connection, _ = self.socket.accept()
-                connection.close()
-        except BlockingIOError:
-            pass
-        finally:
-            self.socket.setblocking(True)
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection, and forget it first, because a closed one has no identity."""
+        with self._connections_lock:
+            self._connections.pop(request, None)
+        super().shutdown_request(request)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Give the connection a thread, or refuse it when all are busy."""
@@ -176,8 +182,6 @@ class BankServer(ThreadingHTTPServer):
                 request.send(_BUSY)
             self.shutdown_request(request)
             return
-        with self._connections_lock:
-            self._connections.add(request)
         super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
@@ -185,8 +189,6 @@ class BankServer(ThreadingHTTPServer):
         try:
             super().process_request_thread(request, client_address)
         finally:
-            with self._connections_lock:
-                self._connections.discard(request)
             self._slots.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -209,11 +211,11 @@ class _Handler(BaseHTTPRequestHandler):
     server: BankServer
 
     def setup(self) -> None:
-        """Start the clock of this request before its first byte is read."""
-        self._accepted_s = boot_clock_s()
+        """Set the time limit of this request before its first byte is read."""
+        self._since_s = self.server.waiting_since_s(self.request)
         super().setup()
         self.rfile.close()
-        self.rfile = io.BufferedReader(_DeadlineReader(self.connection, self._accepted_s + READ_S))
+        self.rfile = io.BufferedReader(_DeadlineReader(self.connection, self._since_s + READ_S))
 
     def do_GET(self) -> None:
         """Answer a look-up."""
@@ -311,10 +313,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise RequestError(413, "body_too_long")
         if self.command == "POST" and self.headers.get_content_type() != "application/json":
             raise RequestError(415, "content_type_bad")
-        body = self.rfile.read(length)
-        if len(body) < length:
-            raise ConnectionAbortedError
-        return body
+        return self.rfile.read(length)
 
     def _key(self) -> str:
         keys = self.headers.get_all("Idempotency-Key", [])
@@ -349,7 +348,7 @@ class _Handler(BaseHTTPRequestHandler):
                 raise RequestError(404, "no_such_resource")
 
     def _is_in_time(self) -> bool:
-        return boot_clock_s() - self._accepted_s < EXECUTE_S
+        return boot_clock_s() - self._since_s < EXECUTE_S
 
     # --- the control side ---------------------------------------------------------------------
 

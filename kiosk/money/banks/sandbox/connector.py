@@ -43,9 +43,9 @@ CAPABILITIES = Capabilities(
     idempotency_life_s=86_400,
     min_resend_s=1.0,
     lookup_by_key=True,
-    # The bank executes a request within 7 s of its reaching the machine or never (see the
-    # invariant in its server), and it reaches the machine within `Timeouts.connect_s`: loopback
-    # delivers at once. The last second is rounding up.
+    # The bank executes a request within 5 s of its reaching the machine or never (see the
+    # invariant in its server), and it reaches the machine within `Timeouts.connect_s`, 2 s:
+    # loopback delivers at once. The rest is a margin for slow timers.
     arrival_s_max=10.0,
     headless_approval=True,
 )
