@@ -75,7 +75,7 @@ class FakeCapture:
         self.opened += 1
         try:
             for number in range(3):
-                yield Progress("capturing", number, 3)
+                yield Progress("looking", number, 3)
             if isinstance(self.result, Exception):
                 raise self.result
             return self.result

@@ -93,17 +93,17 @@ class MoneyRoom:
     def offer(self, order_id: OrderId) -> OrderOffer:
         return self.ask(GetOrder(order_id))
 
-    def request(self, order_id: OrderId, alias: PayerAlias = ALICE, **changes) -> Authorise:
-        """A right request for an order, with a nonce of its own."""
-        offer = self.offer(order_id)
+    def request(self, order: OrderId, **changes) -> Authorise:
+        """A right request for an order, with a nonce of its own and then changed as asked."""
+        offer = self.offer(order)
         assert offer.nonce is not None
         plain = Authorise(
-            order_id, offer.order.amount, offer.nonce, alias, Basis.FACE, ConsentKind.SMILE
+            order, offer.order.amount, offer.nonce, ALICE, Basis.FACE, ConsentKind.SMILE
         )
         return msgspec.structs.replace(plain, **changes)
 
-    def pay(self, order_id: OrderId, alias: PayerAlias = ALICE, **changes) -> Authorised:
-        return self.ask(self.request(order_id, alias, **changes))
+    def pay(self, order: OrderId, **changes) -> Authorised:
+        return self.ask(self.request(order, **changes))
 
     def verify(self, order_id: OrderId, pin: str = PIN, alias: PayerAlias = ALICE) -> PinVerdict:
         offer = self.offer(order_id)
