@@ -169,4 +169,4 @@ def _table(
 ) -> None:
     table = database.table(name)
     table.create(columns, pk=primary)
-    table.insert_all(rows)
+    table.insert_all([dict(row) for row in rows])
