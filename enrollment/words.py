@@ -7,7 +7,7 @@ from __future__ import annotations
 
 PROGRESS = {
     "checking": "checking what was typed",
-    "capturing": "taking samples",
+    "looking": "taking samples",
     "comparing": "looking for the same face",
     "keeping": "keeping the record",
     "mandate": "setting up the mandate",

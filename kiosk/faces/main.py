@@ -25,9 +25,7 @@ from kiosk.faces.desk.desk import Desk
 from kiosk.faces.desk.ports import CaptureRefusal, DeskTools, Samples
 from kiosk.faces.money_link import MoneyLink
 from kiosk.faces.service import FacesService
-from kiosk.faces.vault.gallery import Gallery
-from kiosk.faces.vault.records import Person, PersonState
-from kiosk.faces.vault.store import FOLDER_NAME, Vault
+from kiosk.faces.vault.opening import open_vault
 from kiosk.faces.vision.room import VisionRoom
 from kiosk.link.process import read_key, run_process
 from kiosk.link.protocol import CameraSpec, Progress
@@ -51,9 +49,8 @@ class FacesProcess:
         """
         settings = load_settings(data_dir)
         self._run_dir = data_dir / "run"
-        self._gallery = Gallery()
         try:
-            self._vault = Vault.open(data_dir / FOLDER_NAME, key, visit=self._admit_to_gallery)
+            self._vault, self._gallery = open_vault(data_dir, key)
         finally:
             key[:] = bytes(len(key))
         room = VisionRoom(data_dir)
@@ -78,10 +75,6 @@ class FacesProcess:
         self._courier.join()
         self._gallery.close()
         self._vault.close()
-
-    def _admit_to_gallery(self, person: Person) -> None:
-        if person.state is PersonState.ACTIVE:
-            self._gallery.add(person)
 
     def _deliver(self) -> None:
         while not self._stopping.wait(OUTBOX_EVERY_S):

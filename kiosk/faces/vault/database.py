@@ -114,6 +114,8 @@ def sqlite_errors() -> Iterator[None]:
             name = getattr(error, "sqlite_errorname", "SQLITE_IOERR")
             raise VaultUnusableError(name.removeprefix("SQLITE_").lower()) from error
         raise VaultDamagedError("the file is not a database that we wrote") from error
+    except UnicodeDecodeError as error:  # sqlite3 quotes the damaged schema in its own error
+        raise VaultDamagedError("the file is not a database that we wrote") from error
 
 
 def connect(path: Path, *, read_only: bool = False) -> Database:

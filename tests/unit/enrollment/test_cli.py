@@ -57,7 +57,7 @@ class FakeFaces:
     def call(self, message, expect, *, timeout_s=1.0, on_progress=None):
         self.asked.append(message)
         if on_progress is not None:
-            on_progress(Progress("capturing", 1, 3))
+            on_progress(Progress("looking", 1, 3))
             on_progress(Progress("searching", 5, 0))
         if isinstance(self.answer, SmileTillError):
             raise self.answer

@@ -374,3 +374,14 @@ def test_nothing_personal_is_in_a_repr():
 
     for secret in (new.name, new.phone, new.alias, "array"):
         assert secret not in repr(new)
+
+
+def test_a_schema_that_is_no_text_is_damage(folder):
+    """SQLite quotes a damaged schema in its error, which then is no UTF-8 either."""
+    fill(folder, 1)
+    path = folder / "vault.db"
+    raw = path.read_bytes()
+    path.write_bytes(raw.replace(b'CREATE TABLE "person"', b'CREATE TABLE "person\x85', 1))
+
+    with pytest.raises(VaultDamagedError):
+        Vault.open(folder, STORE_KEY)
