@@ -171,7 +171,7 @@ class MoneyMachine(RuleBasedStateMachine):
             assert path.stem in mandates
 
 
-MoneyMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
+MoneyMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=30)
 TestMoneyMachine = MoneyMachine.TestCase
 
 
