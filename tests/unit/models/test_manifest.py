@@ -220,7 +220,7 @@ def test_calibration_is_passed_through(starter_copy: Path) -> None:
 
     pack = load_pack(starter_copy, verify=False)
 
-    assert dict(pack.calibration) == {"tail": {"fmr": [1e-3, 1e-4]}}
+    assert pack.calibration["tail"] == {"fmr": [1e-3, 1e-4]}
 
 
 @pytest.mark.parametrize("name", ["../starter", "/etc", "", ".", "Starter", "a" * 41, "current"])
