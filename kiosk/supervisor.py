@@ -27,7 +27,7 @@ from filelock import FileLock, Timeout
 from kiosk.domain.errors import SetupError, SmileTillError
 from kiosk.faces.vault.keys import derive, unlock
 from kiosk.link.client import LinkClient
-from kiosk.link.process import read_report, write_key
+from kiosk.link.process import process_command, read_report, write_key
 from kiosk.link.protocol import LINE_BYTES_MAX, PROTOCOL_VERSION, Hello, Ping, Pong, Role
 from kiosk.link.sockets import LinkDownError
 from kiosk.settings import Settings, load_settings
@@ -197,7 +197,7 @@ class _Crew:
     def _spawn(self, name: str, key: bytes | None) -> subprocess.Popen[bytes]:
         reading, writing = os.pipe()
         inherited = [writing]
-        words = [sys.executable, "-m", _MODULES[name], "--data", str(self._data_dir)]
+        words = [*process_command(_MODULES[name]), "--data", str(self._data_dir)]
         words += ["--ready-fd", str(writing)]
         key_fd = None
         if key is not None:

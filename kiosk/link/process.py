@@ -27,6 +27,21 @@ READY_LINE = b"ready\n"
 logger = logging.getLogger(__name__)
 
 
+def process_command(module: str) -> list[str]:
+    """Return the words that start one of our modules as a process of its own.
+
+    Args:
+        module: Its dotted name, `kiosk.….main`.
+
+    Returns:
+        From a checkout Python and the module; in a package, where `sys.executable` is SmileTill
+        itself, the switch that `packaging/pyinstaller/smiletill_entry.py` understands.
+    """
+    if getattr(sys, "frozen", False):
+        return [sys.executable, "--process", module]
+    return [sys.executable, "-m", module]
+
+
 def read_key(key_fd: int) -> bytearray:
     """Read this process's own key from the pipe it was born with, and close the pipe.
 
