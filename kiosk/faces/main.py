@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kiosk.domain.evidence import CameraKind
-from kiosk.domain.identification import SearchPolicy, thresholds
+from kiosk.domain.identification import SearchPolicy, duplicate_threshold
 from kiosk.domain.ids import PackId
 from kiosk.domain.mandate import PinRules
 from kiosk.domain.money import Money
@@ -89,10 +89,8 @@ class FacesProcess:
         def link(kind: CameraKind | None) -> MoneyLink:
             return MoneyLink(self._run_dir, kind, sandbox_only=False)
 
-        def duplicate_from(pack: PackId, people: int) -> float:
-            # Whoever could pay as somebody else without being asked anything is the same person,
-            # or looks so alike that staff must see it.
-            return thresholds(people, SearchPolicy(), room.tails(pack)).open
+        def duplicate_from(pack: PackId) -> float:
+            return duplicate_threshold(SearchPolicy(), room.tails(pack))
 
         return DeskTools(
             data_dir=data_dir,

@@ -125,7 +125,7 @@ def _phone_is_taken(tools: DeskTools, phone: str) -> bool:
 
 
 def _duplicate(tools: DeskTools, pack: PackId, captured: Samples) -> EnrolRefused | None:
-    limit = tools.duplicate_from(pack, tools.gallery.size(pack))
+    limit = tools.duplicate_from(pack)
     best = next(iter(tools.gallery.search(pack, captured.template, k=1)), None)
     if best is None or best.score < limit:
         return None

@@ -86,7 +86,7 @@ class DeskTools:
         capture: Takes samples.
         money: Connects to money.
         resolve_pack: Turns the name that staff gave (None: the installation's own) into a pack id.
-        duplicate_from: Score from which two people count as one, for a pack and a gallery size.
+        duplicate_from: Score from which two people count as one, for a pack.
         now: The time, with its zone.
     """
 
@@ -96,5 +96,5 @@ class DeskTools:
     capture: Capture
     money: OpenMoney
     resolve_pack: Callable[[str | None], PackId]
-    duplicate_from: Callable[[PackId, int], float]
+    duplicate_from: Callable[[PackId], float]
     now: Callable[[], datetime]

@@ -15,6 +15,7 @@ from kiosk.domain.identification import (
     ImpostorTail,
     SearchPolicy,
     decide,
+    duplicate_threshold,
     thresholds,
 )
 from kiosk.domain.ids import PersonId
@@ -241,3 +242,11 @@ def test_the_order_of_candidates_does_not_matter(candidates):
     verdict = decide(candidates, gallery_size=3, policy=POLICY, tails=TAILS)
 
     assert verdict == search(0.7, 0.5, 0.5, gallery_size=3)
+
+
+def test_the_duplicate_threshold_is_the_worst_sets_and_does_not_grow() -> None:
+    """A double is caught at one score for every gallery, the worst calibration set's."""
+    found = duplicate_threshold(POLICY, TAILS)
+
+    assert found == max(tail.score_at(POLICY.fmr_duplicate) for tail in TAILS)
+    assert LIMITS.pin <= found <= LIMITS.digits

@@ -60,7 +60,7 @@ class Shop:
             capture=self.capture,
             money=self.money.open,
             resolve_pack=resolve_pack,
-            duplicate_from=lambda _pack, _size: 0.9,
+            duplicate_from=lambda _pack: 0.9,
             now=now,
         )
         self.desk = Desk(self.tools)

@@ -1,0 +1,98 @@
+"""Real webcam people and printed photos of them, through the whole of it to the bank's books.
+
+A small part of the development half, so that every run has it; `bench` measures all of it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kiosk.sandbox.bank.oracle import all_debits
+from tests.e2e.conftest import Smiletill
+from tests.fakes.installation import running
+
+PIN = "135790"
+ENROLLED = {"0004": "0004_01_00_01", "0005": "0005_00_00_01"}
+
+
+@pytest.fixture(scope="module", params=["mobileface", "starter"])
+def terminal(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, shared: Path
+) -> Iterator[tuple[str, Path, Path]]:
+    """A running terminal, its pack and the people's frames."""
+    folder = tmp_path_factory.mktemp(f"people-{request.param}") / "data"
+    folder.mkdir(mode=0o700)
+    secret = folder.parent / "passphrase"
+    secret.write_text("correct horse battery staple\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SMILETILL_PASSPHRASE_FILE", str(secret))
+        with running(folder):
+            yield request.param, folder, shared
+    shutil.rmtree(folder)
+
+
+def test_people_pay_and_others_do_not(
+    terminal: tuple[str, Path, Path], smiletill: Smiletill
+) -> None:
+    """Right person, right account, one debit; strangers, other people and prints: none."""
+    pack, data_dir, shared = terminal
+    people = shared / "pad"
+
+    def call(*words: object) -> tuple[int, dict[str, Any]]:
+        done = smiletill(*words, "--data", data_dir, "--json")
+        assert done.result, done.stderr
+        return done.code, done.result
+
+    def pay(frames: Path, *words: object) -> dict[str, Any]:
+        return call("pay", "--amount", "1.00", "--frames", frames, *words)[1]
+
+    if pack == "mobileface":
+        call("models", "install", "mobileface", "--from", shared / "models")
+    known = {}
+    for subject, session in ENROLLED.items():
+        code, told = call(
+            *("enrol", "add", "--name", f"Subject {subject}", "--consent-version", "v1"),
+            *("--frames", people / "client" / session, "--pack", pack),
+            *("--phone", f"44770090{subject}", "--pin", PIN),
+        )
+        assert code == 0, told
+        assert told["samples"] >= 3
+        known[subject] = told["person"]
+
+    # The same person under another name and number is caught, in another session too.
+    code, told = call(
+        *("enrol", "add", "--name", "Somebody Else", "--consent-version", "v1", "--pin", PIN),
+        *("--frames", people / "client" / ENROLLED["0004"], "--phone", "447700909999"),
+    )
+    assert (code, told["reason"]) == (1, "duplicate")
+
+    paid = 0
+    for session in ("0004_01_00_02", "0005_00_00_02"):
+        subject = session[:4]
+        told = pay(people / "client" / session)
+        if told["reason"] == "step_up_required":
+            told = pay(people / "client" / session, "--phone-digits", subject, "--pin", PIN)
+        assert (told["outcome"], told["person"], told["bank_debits"]) == (
+            "paid",
+            known[subject],
+            1,
+        )
+        paid += 1
+
+    # A stranger, and an enrolled person with somebody else's digits, pay nobody's bill.
+    for session, digits in (("0011_01_07_03", "0004"), ("0005_00_00_02", "0004")):
+        told = pay(people / "client" / session, "--phone-digits", digits)
+        assert (told["outcome"], told["bank_debits"]) == ("not_paid", 0)
+
+    # A printed photo of an enrolled person, with everything that they know.
+    for photo in ("0004_01_00_01", "0005_00_01_03"):
+        told = pay(people / "imposter" / photo, "--phone-digits", photo[:4], "--pin", PIN)
+        assert told["outcome"] == "not_paid"
+        assert told["reason"] in {"pad_texture", "pad_undecided"}
+
+    assert all_debits(data_dir).count == paid
