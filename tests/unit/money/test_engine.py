@@ -5,6 +5,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from kiosk.domain.consent import Basis
@@ -73,7 +74,7 @@ def test_a_nonce_works_once_and_only_the_newest(enrolled):
 
     assert enrolled.ask(old).reason == "nonce_stale"
     assert enrolled.ask(new).reason == "amount_differs"
-    assert enrolled.ask(enrolled.request(order, nonce=new.nonce)).reason == "nonce_stale"
+    assert enrolled.ask(msgspec.structs.replace(new, amount=old.amount)).reason == "nonce_stale"
     request = enrolled.request(order)
     enrolled.restart()
     assert enrolled.ask(request).reason == "nonce_stale", "nonces die with the process"
@@ -101,7 +102,9 @@ def test_limits_hold_for_each_payment_and_for_the_day(room):
     assert room.pay(room.order("o3", 4_001)).reason == "limit_per_day"
     room.bank.faults, room.bank.reachable = [Fault.NO_ANSWER] * 6, False
     assert room.pay(room.order("o4", 4_000)).outcome is Outcome.UNKNOWN
+    sends = len(room.bank.sends)
     assert room.pay(room.order("o5", 1)).reason == "limit_per_day"
+    assert len(room.bank.sends) == sends, "money knew it itself"
     room.clock.pass_s(86_400)
     assert room.pay(room.order("o6", 5_000)).outcome is Outcome.PAID
 
@@ -181,6 +184,17 @@ def test_a_second_request_in_flight_waits_for_the_first_ones_outcome(enrolled):
 
         assert first.result(10) == second.result(10) == Authorised(Outcome.PAID, "settled")
     assert enrolled.bank.debits_of(order) == 1
+
+
+def test_reconciliation_leaves_a_payment_in_flight_alone(enrolled):
+    """Whoever looks up what has no result must not end what is still being sent."""
+    order = enrolled.order()
+    enrolled.bank.on_submit = lambda _: enrolled.reconcile()
+    enrolled.bank.faults = [Fault.LOST]
+
+    assert enrolled.pay(order) == Authorised(Outcome.PAID, "settled")
+    assert b"results_missing" not in enrolled.disk.durable
+    assert enrolled.disk.durable.count(b'"kind":"result"') == 1
 
 
 def test_abort_and_authorise_at_once_have_exactly_one_outcome(tmp_path):
