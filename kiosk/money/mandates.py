@@ -78,6 +78,9 @@ class MandateDesk:
         self._clock = clock
         self._currency = currency
         self._busy: set[PayerAlias] = set()
+        # Revoked before they were ever opened: an `OpenMandate` of a faces process that died since
+        # may still lie in a buffer. Buffers die with this process, so this need not be stored.
+        self._revoked_unseen: set[PayerAlias] = set()
 
     def open(self, alias: PayerAlias, limits: MandateLimits, pin: str) -> MandateOpenedAnswer:
         """Set a payer up at the bank.
@@ -125,6 +128,7 @@ class MandateDesk:
         parse_alias(alias)
         with self._ledger.lock:
             if alias not in self._ledger.book.mandates:
+                self._revoked_unseen.add(alias)
                 return MandateRevokedAnswer(at_bank=True)
             self._mark_revoked(alias, "erased")
             self._keys.destroy(alias)
@@ -242,6 +246,8 @@ class MandateDesk:
     def _begin(self, alias: PayerAlias, limits: MandateLimits) -> IdempotencyKey:
         with self._ledger.lock:
             entry = self._ledger.book.mandates.get(alias)
+            if alias in self._revoked_unseen:
+                raise _alias_used()
             if entry is None:
                 key = IdempotencyKey(secrets.token_hex(16))
                 self._ledger.append(MandateBegun(self._ledger.time(), alias, key, limits))

@@ -175,6 +175,16 @@ def test_revoking_whom_nobody_knows_is_no_error(room):
     assert room.ask(RevokeMandate(BOB)) == MandateRevoked(at_bank=True)
 
 
+def test_what_was_revoked_unseen_can_never_be_opened(room):
+    """A request to open that lay in a buffer while its enrolment was rolled back opens nothing."""
+    room.ask(RevokeMandate(ALICE))
+    with pytest.raises(BadInputError) as error:
+        room.enrol()
+
+    assert error.value.code == "mandate_exists"
+    assert room.bank.active_mandates() == []
+
+
 def test_a_key_left_by_a_crash_is_destroyed_at_the_next_start(enrolled):
     """The record was written, the power went before the key was gone."""
     key = enrolled.folder / "keys" / f"{ALICE}.key"
