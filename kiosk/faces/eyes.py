@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kiosk.domain.evidence import PadVerdict
@@ -20,6 +19,7 @@ from kiosk.domain.identification import (
     decide,
 )
 from kiosk.domain.ids import PackId, PersonId
+from kiosk.domain.session.look import Look
 from kiosk.faces.vision.prober import FusedProbe, Prober, ProbeState, pad_rule
 
 if TYPE_CHECKING:
@@ -35,17 +35,6 @@ if TYPE_CHECKING:
 
 CANDIDATES = 8
 """People on the candidate list: the margin needs two, and look-alikes come in families."""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What one more frame, or the end of them, has told."""
-
-    pad: PadVerdict
-    identification: Identification | None
-    hint: str
-    smile: float | None = None
-    track_changed: bool = False
 
 
 class Eyes:
@@ -76,6 +65,9 @@ class Eyes:
         self._tails = tails
         self._prober = Prober(search=self._search, decide=self._decide, pad=pad_rule(pack))
         self._identified_track: int | None = None
+        self._identified: PersonId | None = None
+        self._digits: str | None = None
+        self._rejoining = False
         self._stages: defaultdict[str, list[float]] = defaultdict(list)
         self.frames_seen = 0
 
@@ -87,8 +79,12 @@ class Eyes:
             self._stages[stage].append(spent_ms)
         progress = self._prober.add(judgement)
         changed = self._identified_track not in {None, judgement.track}
+        if changed and self._rejoining:
+            return self._rejoin(progress, judgement.track)
         if progress.state is ProbeState.DECIDED and self._identified_track is None:
             self._identified_track = judgement.track
+            if progress.identification is not None:
+                self._identified = progress.identification.person
         smile = judgement.smile_score if judgement.face_seen else None
         return _look(progress, smile=smile, track_changed=changed)
 
@@ -101,6 +97,32 @@ class Eyes:
         fused = self._prober.fused
         if fused is None:
             return None
+        verdict = self._judge_claimed(fused, digits)
+        if verdict.person is not None:
+            self._digits, self._identified = digits, verdict.person
+        return verdict
+
+    def look_again(self) -> None:
+        """Go on after a while without looking, in which the customer typed and looked elsewhere.
+
+        A new track is then the same face once it has been identified anew, bona fide and as the
+        same person; until then it cannot smile, and if it is somebody else the track has changed.
+        """
+        self._rejoining = self._identified_track is not None
+
+    def _rejoin(self, progress: ProbeProgress, track: int) -> Look:
+        verdict = progress.identification
+        if progress.state is not ProbeState.DECIDED or verdict is None:
+            return _look(progress, smile=None, track_changed=False)
+        if self._digits is not None and self._prober.fused is not None:
+            verdict = self._judge_claimed(self._prober.fused, self._digits)
+        same = verdict.person is not None and verdict.person == self._identified
+        if same:
+            self._identified_track = track
+            self._rejoining = False
+        return _look(progress, smile=None, track_changed=not same)
+
+    def _judge_claimed(self, fused: FusedProbe, digits: str) -> Identification:
         return self._judge(
             self._gallery.search(self._pack_id, fused.embedding, digits=digits, k=CANDIDATES),
             fused,
@@ -115,6 +137,7 @@ class Eyes:
         """Overwrite and forget what was seen."""
         self._prober.wipe()
         self._pipeline.wipe()
+        self._digits = self._identified = None
 
     def _search(self, probe: NDArray[np.float32]) -> Sequence[Candidate]:
         return self._gallery.search(self._pack_id, probe, k=CANDIDATES)

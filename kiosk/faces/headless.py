@@ -6,50 +6,36 @@ Digits, PIN and phone number are given out only when the machine asks, and once.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from kiosk.domain.consent import ConsentKind
 from kiosk.domain.errors import SmileTillError
 from kiosk.domain.evidence import PadVerdict
-from kiosk.domain.ids import OrderNonce, PayerAlias, PersonId
-from kiosk.domain.order import Order, OrderState, Outcome
+from kiosk.domain.order import OrderState
 from kiosk.domain.session import Phase, Session, new_session, step
 from kiosk.domain.session import effects as fx
 from kiosk.domain.session import events as ev
+from kiosk.domain.session.look import Look, meaning
+from kiosk.domain.session.resume import OUTCOME_OF
 from kiosk.domain.stepup import StepUpPolicy
 from kiosk.link.protocol import PayHeadless, Progress, SessionReport
-from kiosk.link.sockets import LinkDownError
 
 if TYPE_CHECKING:
     from kiosk.faces.camera.port import Camera, Frame
-    from kiosk.faces.eyes import Eyes, Look
+    from kiosk.faces.eyes import Eyes
     from kiosk.faces.money_link import MoneyLink
+    from kiosk.faces.teller import People, Teller
 
 OUTCOME_POLL_S = 0.5
 """Seconds between two questions about an order that is in flight."""
 STEPS_MAX = 100_000
 """Events of one session; two orders of magnitude above the longest real one."""
-
-
-class People(Protocol):
-    """What a session asks of the vault."""
-
-    def alias(self, person: PersonId) -> PayerAlias:
-        """Return the name that money knows this person by."""
-        ...
-
-    def by_phone(self, phone: str) -> PersonId | None:
-        """Return who has this full number, or None."""
-        ...
-
-    def decoy(self) -> PayerAlias:
-        """Return an alias that nobody has, so that an unknown number costs the same time."""
-        ...
 
 
 @dataclass(slots=True)
@@ -123,8 +109,7 @@ class HeadlessSession:
         self._looking = ExitStack()
         self._frames: Iterator[Frame] | None = None
         self._eyes: Eyes | None = None
-        self._order: Order | None = None
-        self._nonce: OrderNonce | None = None
+        self._teller: Teller | None = None
         self._identify_ms: float | None = None
         self._first_frame_at: float | None = None
 
@@ -139,7 +124,7 @@ class HeadlessSession:
         if offer.nonce is None:
             yield _told_by_money(offer.state, offer.reason)
             return
-        self._order, self._nonce = offer.order, offer.nonce
+        self._teller = Teller(self._money, self._people, offer.order, offer.nonce)
         session = new_session(
             offer.order, self._clock.real(), tries_used=self._tries_used, policy=self._policy
         )
@@ -152,7 +137,7 @@ class HeadlessSession:
                 event = waiting.popleft() if waiting else self._next_event(session)
                 session, effects = step(session, event)
                 for effect in effects:
-                    waiting.extend(self._perform(effect, session))
+                    waiting.extend(self._perform(effect))
                 if session.hint not in {"", hint}:
                     hint = session.hint
                     yield Progress(hint)
@@ -169,7 +154,7 @@ class HeadlessSession:
         """Say what happens next when nothing is waiting: a frame, an answer, or time."""
         match session.phase:
             case Phase.PROBING:
-                return self._look_further(session)
+                return self._look_further()
             case Phase.CONFIRMING if self._script.consent is ConsentKind.SMILE:
                 return self._watch_for_a_smile()
             case Phase.CONFIRMING:
@@ -196,7 +181,7 @@ class HeadlessSession:
             case _:
                 return ev.Declined(at_ms)
 
-    def _look_further(self, session: Session) -> ev.Event:
+    def _look_further(self) -> ev.Event:
         look = self._next_look()
         if isinstance(look, ev.Event):
             return look
@@ -209,8 +194,9 @@ class HeadlessSession:
         found = look.pad is PadVerdict.BONA_FIDE and look.identification is not None
         if found and self._identify_ms is None and self._first_frame_at is not None:
             self._identify_ms = (time.monotonic() - self._first_frame_at) * 1_000
-        del session
-        return ev.Probed(self._clock.now_ms, look.pad, look.identification, look.hint)
+        event = meaning(look, Phase.PROBING, self._clock.now_ms)
+        assert event is not None, "every look says something while probing"
+        return event
 
     def _watch_for_a_smile(self) -> ev.Event:
         look = self._next_look()
@@ -219,11 +205,9 @@ class HeadlessSession:
         if look is None:
             # The camera has ended; nobody is left who could smile.
             return ev.Declined(self._clock.now_ms)
-        if look.pad is PadVerdict.ATTACK:
-            return ev.Probed(self._clock.now_ms, look.pad, None, look.hint)
-        if look.track_changed:
-            return ev.TrackChanged(self._clock.now_ms)
-        return ev.SmileSampled(self._clock.now_ms, look.smile)
+        event = meaning(look, Phase.CONFIRMING, self._clock.now_ms)
+        assert event is not None, "every look says something while confirming"
+        return event
 
     def _next_look(self) -> Look | ev.Event | None:
         """Look at the next frame; None at the end of them, an event if the camera failed."""
@@ -242,7 +226,7 @@ class HeadlessSession:
 
     # Effects --------------------------------------------------------------------------------------
 
-    def _perform(self, effect: fx.Effect, session: Session) -> list[ev.Event]:
+    def _perform(self, effect: fx.Effect) -> list[ev.Event]:
         """Do one thing and return the events that answer it."""
         match effect:
             case fx.OpenCamera():
@@ -260,10 +244,10 @@ class HeadlessSession:
                 return [ev.Claimed(self._clock.real(), verdict)]
             case fx.ShowAmount():
                 return [ev.AmountShown(self._clock.real())]
-            case fx.AskFacts() | fx.VerifyPin() | fx.VerifyPhone():
-                return [self._ask_money(effect)]
-            case fx.Authorise():
-                return [self._authorise(effect, session)]
+            case fx.AskFacts() | fx.VerifyPin() | fx.VerifyPhone() | fx.Authorise():
+                assert self._teller is not None
+                event = self._teller.answer(effect)
+                return [dataclasses.replace(event, at_ms=self._clock.real())]
             case fx.AskOutcome():
                 return [self._ask_outcome()]
             case _:
@@ -276,55 +260,10 @@ class HeadlessSession:
         self._eyes = self._make_eyes()
         return []
 
-    def _ask_money(self, effect: fx.AskFacts | fx.VerifyPin | fx.VerifyPhone) -> ev.Event:
-        try:
-            match effect:
-                case fx.AskFacts(person=person):
-                    facts = self._money.facts(self._people.alias(person))
-                    return ev.FactsArrived(self._clock.real(), facts)
-                case fx.VerifyPin(person=person, pin=pin):
-                    return self._verify(self._people.alias(person), pin)
-                case fx.VerifyPhone(phone=phone, pin=pin):
-                    found = self._people.by_phone(phone)
-                    alias = self._people.decoy() if found is None else self._people.alias(found)
-                    judged = self._verify(alias, pin)
-                    person_known = found if judged.verified else None
-                    reason = judged.reason
-                    return ev.PhoneJudged(self._clock.real(), person_known, reason, judged.token)
-                case _:
-                    assert_never(effect)
-        except LinkDownError:
-            return ev.LinkLost(self._clock.real())
-
-    def _verify(self, alias: PayerAlias, pin: str) -> ev.PinJudged:
-        assert self._nonce is not None
-        verdict = self._money.verify_pin(alias, self._order_id, self._nonce, pin)
-        return ev.PinJudged(self._clock.real(), verdict.verified, verdict.reason, verdict.token)
-
-    def _authorise(self, effect: fx.Authorise, session: Session) -> ev.Event:
-        assert self._nonce is not None
-        try:
-            answer = self._money.authorise(
-                session.order,
-                self._nonce,
-                self._people.alias(effect.person),
-                basis=effect.basis,
-                consent=effect.consent,
-                pin_token=effect.pin_token,
-            )
-        except LinkDownError:
-            return ev.LinkLost(self._clock.real())
-        return ev.Authorised(self._clock.real(), answer.outcome, answer.reason)
-
     def _ask_outcome(self) -> ev.Event:
+        assert self._teller is not None
         time.sleep(OUTCOME_POLL_S)
-        try:
-            known = self._money.outcome(self._order_id)
-        except SmileTillError:
-            return ev.LinkLost(self._clock.real())
-        if known is None:
-            return ev.Tick(self._clock.real())
-        return ev.Authorised(self._clock.real(), *known)
+        return dataclasses.replace(self._teller.outcome(), at_ms=self._clock.real())
 
     def _report(self, session: Session, started: float) -> SessionReport:
         assert session.outcome is not None
@@ -343,10 +282,6 @@ class HeadlessSession:
 
 def _told_by_money(state: OrderState, reason: str) -> SessionReport:
     """Report an order that needs no session any more: its end is in the journal."""
-    outcome = {
-        OrderState.PAID: Outcome.PAID,
-        OrderState.CANCELLED: Outcome.CANCELLED,
-        OrderState.PAID_ELSEWHERE: Outcome.CANCELLED,
-    }.get(state, Outcome.UNKNOWN)
+    outcome = OUTCOME_OF[state]
     told = "already_paid" if state is OrderState.PAID else reason or state.value
     return SessionReport(outcome, told, (), None, 0, None, 0.0, {})

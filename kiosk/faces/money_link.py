@@ -114,13 +114,16 @@ class MoneyLink:
         basis: Basis,
         consent: ConsentKind,
         pin_token: str | None,
+        on_screen: bool = False,
     ) -> Authorised:
         """Ask for the money, once.
 
         Raises:
             LinkDownError: Its answer was lost; ask `outcome`.
         """
-        message = Authorise(order.order_id, order.amount, nonce, alias, basis, consent, pin_token)
+        message = Authorise(
+            order.order_id, order.amount, nonce, alias, basis, consent, pin_token, on_screen
+        )
         try:
             return self._connected().call(message, Authorised, timeout_s=AUTHORISE_S_MAX)
         except LinkDownError:

@@ -181,6 +181,22 @@ class OrderOffer(Message, frozen=True, tag="order_offer"):
     reason: str = ""
 
 
+class NextOrder(Message, frozen=True, tag="next_order"):
+    """Wait for an order that needs the screen; the answer is an `OrderOffer`, or `Done` if none.
+
+    First come orders that were authorised from the screen and whose end nobody has acknowledged,
+    then open ones, oldest first. `wait_ms` is cut to what the server allows.
+    """
+
+    wait_ms: int
+
+
+class AcknowledgeOrder(Message, frozen=True, tag="acknowledge_order"):
+    """Somebody has seen the end of this order on the screen; answered by `Done`."""
+
+    order_id: OrderId
+
+
 class GetFacts(Message, frozen=True, tag="get_facts"):
     """Ask for the mandate facts of one payer."""
 
@@ -221,6 +237,8 @@ class Authorise(Message, frozen=True, tag="authorise"):
     basis: Basis
     consent: ConsentKind
     pin_token: str | None = None
+    on_screen: bool = False
+    """The end has to be seen on the screen, also after a restart."""
 
 
 class Authorised(Message, frozen=True, tag="authorised"):
@@ -372,7 +390,8 @@ class SessionReport(Message, frozen=True, tag="session_report"):
 AnyMessage = (
     Hello | Welcome | Problem | Ping | Pong | Done | Progress
     | OpenOrder | AbortOrder | CloseElsewhere | GetOrderStatus | ListOrders | OrderStatus | Orders
-    | GetOrder | OrderOffer | GetFacts | Facts | VerifyPin | PinVerdict | Authorise | Authorised
+    | GetOrder | OrderOffer | NextOrder | AcknowledgeOrder | GetFacts | Facts
+    | VerifyPin | PinVerdict | Authorise | Authorised
     | OpenMandate | MandateOpened | RevokeMandate | MandateRevoked
     | EnrolPerson | Enrolled | EnrolRefused | ListPeople | PersonSummary | People | ShowPerson
     | ErasePerson | Erased | PayHeadless | SessionReport

@@ -33,6 +33,7 @@ from kiosk.money.records import (
     OrderAborted,
     OrderClosedElsewhere,
     OrderOpened,
+    OrderSeen,
     PinAttempted,
     PinVerified,
     ResultCorrected,
@@ -77,6 +78,18 @@ class OrderEntry:
     reason: str = ""
     keys: tuple[IdempotencyKey, ...] = ()
     """Keys of its attempts, oldest first."""
+    on_screen: bool = False
+    """The last attempt was authorised from the screen, and nobody has acknowledged its end."""
+
+    @property
+    def needs_screen(self) -> bool:
+        """Say whether the screen has to show it: to be paid, or to have its end seen."""
+        if self.state is OrderState.OPEN:
+            return True
+        return self.on_screen and self.state in _ENDS_TO_SEE
+
+
+_ENDS_TO_SEE = {OrderState.IN_FLIGHT, OrderState.PAID, OrderState.UNKNOWN}
 
 
 class Revocation(enum.Enum):
@@ -116,6 +129,8 @@ class Book:
     open_keys: dict[IdempotencyKey, None] = field(default_factory=dict)
     """Keys of attempts that are open, oldest first (an ordered set)."""
     open_orders: int = 0
+    for_screen: dict[OrderId, None] = field(default_factory=dict)
+    """Orders that the screen has to show (an ordered set)."""
 
     def order_of(self, key: IdempotencyKey) -> OrderEntry:
         """Return the order that an attempt belongs to."""
@@ -136,6 +151,9 @@ def objection(book: Book, record: AnyRecord) -> str | None:  # noqa: PLR0911, PL
             return _order_objection(book, order_id, {OrderState.OPEN})
         case OrderClosedElsewhere(order_id=order_id):
             return _order_objection(book, order_id, {OrderState.OPEN, OrderState.UNKNOWN})
+        case OrderSeen(order_id=order_id):
+            seen = book.orders.get(order_id)
+            return None if seen is not None and seen.on_screen else "there is nothing to be seen"
         case IntentStored():
             return _intent_objection(book, record)
         case ResultStored(key=key):
@@ -175,10 +193,13 @@ def apply(book: Book, record: AnyRecord) -> None:  # noqa: PLR0912
         case OrderOpened(order=order):
             book.orders[order.order_id] = OrderEntry(order, record.time)
             book.open_orders += 1
+            book.for_screen[order.order_id] = None
         case OrderAborted(order_id=order_id, reason=reason):
             _move(book, order_id, OrderState.CANCELLED, reason)
         case OrderClosedElsewhere(order_id=order_id):
             _move(book, order_id, OrderState.PAID_ELSEWHERE, "closed_by_staff")
+        case OrderSeen(order_id=order_id):
+            _put(book, replace(book.orders[order_id], on_screen=False))
         case IntentStored():
             _apply_intent(book, record)
         case ResultStored(key=key, end=end, reason=reason, payment_ref=payment_ref):
@@ -248,7 +269,8 @@ def _apply_intent(book: Book, record: IntentStored) -> None:
     )
     book.open_keys[record.key] = None
     entry = book.orders[record.order_id]
-    book.orders[record.order_id] = replace(entry, keys=(*entry.keys, record.key))
+    keys = (*entry.keys, record.key)
+    book.orders[record.order_id] = replace(entry, keys=keys, on_screen=record.on_screen)
     _move(book, record.order_id, OrderState.IN_FLIGHT, "")
     mandate = book.mandates[record.alias]
     book.mandates[record.alias] = replace(mandate, keys=(*mandate.keys, record.key))
@@ -287,7 +309,16 @@ def _order_state(end: AttemptEnd) -> OrderState:
 def _move(book: Book, order_id: OrderId, state: OrderState, reason: str) -> None:
     entry = book.orders[order_id]
     book.open_orders += (state is OrderState.OPEN) - (entry.state is OrderState.OPEN)
-    book.orders[order_id] = replace(entry, state=state, reason=reason)
+    _put(book, replace(entry, state=state, reason=reason))
+
+
+def _put(book: Book, entry: OrderEntry) -> None:
+    order_id = entry.order.order_id
+    book.orders[order_id] = entry
+    if entry.needs_screen:
+        book.for_screen[order_id] = None
+    else:
+        book.for_screen.pop(order_id, None)
 
 
 def _apply_revocation(book: Book, alias: PayerAlias, revocation: Revocation) -> None:

@@ -216,6 +216,7 @@ class Engine:
             basis=ask.basis,
             consent=ask.consent,
             pin_verified=ask.pin_token is not None,
+            on_screen=ask.on_screen,
             sealed_request=self._keys.seal(ask.alias, "request", key, plain),
         )
         return Task(key, intent, request)

@@ -57,11 +57,21 @@ class OrderClosedElsewhere(Record, frozen=True, tag="order_closed_elsewhere"):
     staff: str
 
 
+class OrderSeen(Record, frozen=True, tag="order_seen"):
+    """Somebody has seen the end of this order on the screen."""
+
+    order_id: OrderId
+
+
 # Attempts ----------------------------------------------------------------------------------------
 
 
-class IntentStored(Record, frozen=True, tag="intent"):
-    """What is about to be sent; stored before its first byte leaves."""
+class IntentStored(Record, frozen=True, tag="intent", omit_defaults=True):
+    """What is about to be sent; stored before its first byte leaves.
+
+    `on_screen` came after the first journals of this version: it is written only where it is true,
+    so that those read and write the same bytes as ever.
+    """
 
     key: IdempotencyKey
     order_id: OrderId
@@ -71,6 +81,7 @@ class IntentStored(Record, frozen=True, tag="intent"):
     consent: ConsentKind
     pin_verified: bool
     sealed_request: str
+    on_screen: bool = False
 
 
 class ResultStored(Record, frozen=True, tag="result"):
@@ -159,7 +170,7 @@ class TailCut(Record, frozen=True, tag="tail_cut"):
 
 
 AnyRecord = (
-    OrderOpened | OrderAborted | OrderClosedElsewhere
+    OrderOpened | OrderAborted | OrderClosedElsewhere | OrderSeen
     | IntentStored | ResultStored | ResultsMissing | ResultCorrected
     | MandateBegun | MandateOpened | MandateRevoked | RevocationConfirmed
     | PinAttempted | PinVerified | TailCut

@@ -15,15 +15,18 @@ from kiosk.domain.errors import SetupError
 from kiosk.domain.ids import OrderId
 from kiosk.link.protocol import (
     AbortOrder,
+    AcknowledgeOrder,
     AnyMessage,
     Authorise,
     CloseElsewhere,
+    Done,
     Facts,
     GetFacts,
     GetOrder,
     GetOrderStatus,
     Hello,
     ListOrders,
+    NextOrder,
     OpenMandate,
     OpenOrder,
     Ping,
@@ -56,6 +59,8 @@ connector fit in."""
 _MAY_SAY: dict[Role, tuple[type[AnyMessage], ...]] = {
     Role.FACES: (
         GetOrder, GetFacts, VerifyPin, Authorise, OpenMandate, RevokeMandate, GetOrderStatus,
+        # The screen offers orders, gives back what nobody wants, and lets staff close them.
+        NextOrder, AcknowledgeOrder, AbortOrder, CloseElsewhere,
     ),
     # A till asks for an order with a fresh nonce to make a lost session's authorisation worthless.
     Role.TILL: (OpenOrder, AbortOrder, CloseElsewhere, GetOrder, GetOrderStatus, ListOrders),
@@ -172,6 +177,8 @@ class MoneyService:
         match message:
             case GetOrder(order_id=order_id):
                 return self._offer(order_id)
+            case NextOrder() | AcknowledgeOrder():
+                return self._screen(message)
             case GetFacts(alias=alias):
                 return Facts(self._mandates.facts(parse_alias(alias)))
             case VerifyPin():
@@ -188,6 +195,15 @@ class MoneyService:
                 return Pong(self.name, self.detail())
             case _:
                 raise AssertionError(f"{type(message).__name__} is allowed, but nobody answers it")
+
+    def _screen(self, message: NextOrder | AcknowledgeOrder) -> AnyMessage:
+        match message:
+            case NextOrder(wait_ms=wait_ms):
+                found = self._intake.next_for_screen(wait_ms)
+                return Done() if found is None else self._offer(found)
+            case AcknowledgeOrder():
+                self._intake.acknowledge(message)
+                return Done()
 
     def _till(
         self, message: OpenOrder | AbortOrder | CloseElsewhere | GetOrderStatus | ListOrders

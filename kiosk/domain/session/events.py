@@ -137,8 +137,15 @@ class Declined(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Typing(Event):
+    """The customer is still typing: the time to answer starts again, within the session's own."""
+
+
+@dataclass(frozen=True, slots=True)
 class Cancelled(Event):
     """The customer pressed cancel, or the till took the order back."""
+
+    reason: str = "customer_cancelled"
 
 
 @dataclass(frozen=True, slots=True)

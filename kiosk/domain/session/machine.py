@@ -96,8 +96,8 @@ def _interruption(session: Session, event: ev.Event) -> tuple[Outcome, str] | No
     """Tell how an event ends the session from wherever it is, or None if it does not."""
     ending: tuple[Outcome, str] | None = None
     match event:
-        case ev.Cancelled():
-            ending = Outcome.CANCELLED, "customer_cancelled"
+        case ev.Cancelled(reason=reason):
+            ending = Outcome.CANCELLED, reason
         case ev.LinkLost():
             ending = Outcome.NOT_PAID, "money_unreachable"
         case ev.CameraFailed(code=code) if session.phase is Phase.PROBING:
@@ -120,6 +120,8 @@ def _by_phase(session: Session, event: ev.Event) -> Step:  # noqa: PLR0911 - one
     match (session.phase, event):
         case (Phase.OFFERED, ev.Pressed()):
             return _press(session)
+        case (Phase.DIGITS | Phase.PIN | Phase.PHONE, ev.Typing()):
+            return _enter(session, session.phase), ()
         case (Phase.PROBING, ev.Probed()):
             return _probe(session, event)
         case (Phase.DIGITS, ev.DigitsTyped(digits=digits)):
@@ -359,6 +361,7 @@ def _when_ended(session: Session, event: ev.Event) -> Step:
             return dataclasses.replace(session, outcome=outcome, reason=reason), ()
         case ev.Tick() if (
             session.outcome is not Outcome.UNKNOWN
+            and not session.must_be_seen
             and session.now_ms - session.since_ms >= session.limits.ended_ms
         ):
             return _enter(session, Phase.CLOSED), ()

@@ -90,5 +90,7 @@ class Session:
     consent: ConsentKind | None = None
     sent: bool = False
 
+    must_be_seen: bool = False
+    """The end stays on the screen until somebody acknowledges it, however long that takes."""
     outcome: Outcome | None = None
     reason: str = ""

@@ -1,4 +1,4 @@
-"""What a till may do with an order: open it, take it back, close it as paid elsewhere, look.
+"""What a till and the screen may do with an order: open, take back, close as paid elsewhere, look.
 
 It never sends anything to a bank and never undoes a payment.
 
@@ -9,6 +9,8 @@ order whose payment is on its way, unknown or done cannot be taken back.
 from __future__ import annotations
 
 import re
+import threading
+import time
 
 from kiosk.domain.errors import BadInputError
 from kiosk.domain.ids import OrderId, parse_order_id
@@ -17,6 +19,7 @@ from kiosk.domain.order import LINES_MAX, Order, OrderLine, OrderState
 from kiosk.link.protocol import (
     LINE_BYTES_MAX,
     AbortOrder,
+    AcknowledgeOrder,
     CloseElsewhere,
     OpenOrder,
     Orders,
@@ -27,13 +30,15 @@ from kiosk.money.config import MoneyConfig
 from kiosk.money.errors import OrderUnknownError
 from kiosk.money.ledger import Ledger
 from kiosk.money.offers import Offers
-from kiosk.money.records import OrderAborted, OrderClosedElsewhere, OrderOpened
+from kiosk.money.records import OrderAborted, OrderClosedElsewhere, OrderOpened, OrderSeen
 
 LINE_TEXT_MAX = 200
 """Characters of one line of the bill."""
 ORDERS_IN_LIST_MAX = 1_000
 STATUS_BYTES_MAX = 6 * 35 + 6 * 70 + 6 * 40 + 300
 """One status without lines, every character of it escaped."""
+NEXT_WAIT_MS_MAX = 1_000
+"""Longest wait for an order in one call: short, so that a process that is stopped can stop."""
 FINISHED = frozenset({OrderState.PAID, OrderState.CANCELLED, OrderState.PAID_ELSEWHERE})
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}", re.ASCII)
@@ -47,6 +52,7 @@ class OrderIntake:
         self._ledger = ledger
         self._offers = offers
         self._config = config
+        self._opened = threading.Condition(ledger.lock)
 
     def open(self, ask: OpenOrder) -> OrderStatus:
         """Journal an order, or return the one that has this id and amount already.
@@ -66,6 +72,7 @@ class OrderIntake:
                         mend="Take back the orders that nobody will pay.",
                     )
                 self._ledger.append(OrderOpened(self._ledger.time(), order))
+                self._opened.notify_all()
             elif entry.order.amount != order.amount:
                 raise BadInputError(
                     "An order of this id exists with another amount.",
@@ -106,6 +113,42 @@ class OrderIntake:
                 self._ledger.append(OrderClosedElsewhere(self._ledger.time(), ask.order_id, staff))
                 self._offers.withdraw(ask.order_id)
             return self.status(ask.order_id)
+
+    def next_for_screen(self, wait_ms: int) -> OrderId | None:
+        """Wait for an order that needs the screen: ends that nobody has seen before open orders.
+
+        Args:
+            wait_ms: How long to wait; cut to `NEXT_WAIT_MS_MAX`. Real time, since people wait.
+        """
+        until = time.monotonic() + min(max(wait_ms, 0), NEXT_WAIT_MS_MAX) / 1_000
+        with self._opened:
+            while (found := self._first_for_screen()) is None:
+                left_s = until - time.monotonic()
+                if left_s <= 0:
+                    return None
+                self._opened.wait(left_s)
+            return found
+
+    def acknowledge(self, ask: AcknowledgeOrder) -> None:
+        """Note that somebody has seen the end of an order; where nothing is to be seen, do nothing.
+
+        A payment on its way has no end yet and stays to be seen.
+
+        Raises:
+            OrderUnknownError: There is no such order.
+            JournalWriteError: It stays to be seen.
+        """
+        with self._ledger.lock:
+            entry = self._entry(ask.order_id)
+            if entry.on_screen and entry.state is not OrderState.IN_FLIGHT:
+                self._ledger.append(OrderSeen(self._ledger.time(), ask.order_id))
+
+    def _first_for_screen(self) -> OrderId | None:
+        book = self._ledger.book
+        unseen = (
+            name for name in book.for_screen if book.orders[name].state is not OrderState.OPEN
+        )
+        return next(unseen, next(iter(book.for_screen), None))
 
     def status(self, order_id: OrderId) -> OrderStatus:
         """Return how far an order has come.

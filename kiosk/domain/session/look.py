@@ -1,0 +1,37 @@
+"""What one more frame has told, and what that means to a session, with a screen or without."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kiosk.domain.evidence import PadVerdict
+from kiosk.domain.identification import Identification
+from kiosk.domain.session import events as ev
+from kiosk.domain.session.state import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one more frame, or the end of them, has told. Nothing biometric is in it."""
+
+    pad: PadVerdict
+    identification: Identification | None
+    hint: str
+    """Why the newest frame did not count, as a reason code; empty if it did."""
+    smile: float | None = None
+    """Expression score, 0 to 1; None without a usable face of the payer."""
+    track_changed: bool = False
+    """The face is not the one that was identified."""
+
+
+def meaning(look: Look, phase: Phase, at_ms: int) -> ev.Event | None:
+    """Return the event that a look is in a phase, or None where it says nothing new."""
+    if phase is Phase.PROBING:
+        return ev.Probed(at_ms, look.pad, look.identification, look.hint)
+    if look.pad is PadVerdict.ATTACK:
+        return ev.Probed(at_ms, look.pad, None, look.hint)
+    if look.track_changed:
+        return ev.TrackChanged(at_ms)
+    if phase is Phase.CONFIRMING:
+        return ev.SmileSampled(at_ms, look.smile)
+    return None

@@ -1,0 +1,123 @@
+"""What a session asks of money and of the vault, as events: the same with and without a screen.
+
+Every answer is an event without a time of its own (`at_ms` 0); whoever feeds it to the session puts
+the session's time in. A money process that cannot be reached is an event too.
+It holds the nonce of one session and decides nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Protocol, assert_never
+
+from kiosk.domain.errors import SmileTillError
+from kiosk.domain.session import effects as fx
+from kiosk.domain.session import events as ev
+from kiosk.link.sockets import LinkDownError
+
+if TYPE_CHECKING:
+    from kiosk.domain.ids import OrderNonce, PayerAlias, PersonId
+    from kiosk.domain.order import Order
+    from kiosk.faces.money_link import MoneyLink
+
+Question = fx.AskFacts | fx.VerifyPin | fx.VerifyPhone | fx.Authorise
+
+logger = logging.getLogger(__name__)
+
+
+class People(Protocol):
+    """What a session asks of the vault."""
+
+    def alias(self, person: PersonId) -> PayerAlias:
+        """Return the name that money knows this person by."""
+        ...
+
+    def by_phone(self, phone: str) -> PersonId | None:
+        """Return who has this full number, or None."""
+        ...
+
+    def decoy(self) -> PayerAlias:
+        """Return an alias that nobody has, so that an unknown number costs the same time."""
+        ...
+
+
+class Teller:
+    """Asks money for one session of one order.
+
+    Args:
+        money: The link; used from one thread at a time.
+        people: The vault's answers.
+        order: What is to be paid.
+        nonce: The one-time word that money gave with it.
+        on_screen: Whether the end of an authorisation has to be seen on the screen.
+    """
+
+    def __init__(
+        self,
+        money: MoneyLink,
+        people: People,
+        order: Order,
+        nonce: OrderNonce,
+        *,
+        on_screen: bool = False,
+    ) -> None:
+        """Keep the parts; nothing is asked."""
+        self._money = money
+        self._people = people
+        self._order = order
+        self._nonce = nonce
+        self._on_screen = on_screen
+
+    def answer(self, question: Question) -> ev.Event:
+        """Ask, and return the event that answers.
+
+        Raises:
+            SmileTillError: Money or the vault refuses in a way that no customer can answer.
+        """
+        try:
+            match question:
+                case fx.AskFacts(person=person):
+                    return ev.FactsArrived(0, self._money.facts(self._people.alias(person)))
+                case fx.VerifyPin(person=person, pin=pin):
+                    return self._verify(self._people.alias(person), pin)
+                case fx.VerifyPhone(phone=phone, pin=pin):
+                    return self._verify_phone(phone, pin)
+                case fx.Authorise():
+                    return self._authorise(question)
+                case _:
+                    assert_never(question)
+        except LinkDownError:
+            return ev.LinkLost(0)
+
+    def outcome(self) -> ev.Event:
+        """Ask what became of an authorisation whose answer was lost; a `Tick` while in flight."""
+        try:
+            known = self._money.outcome(self._order.order_id)
+        except SmileTillError as error:
+            logger.info("the outcome cannot be asked now: %s", error.code)
+            return ev.LinkLost(0)
+        return ev.Tick(0) if known is None else ev.Authorised(0, *known)
+
+    def _verify(self, alias: PayerAlias, pin: str) -> ev.PinJudged:
+        verdict = self._money.verify_pin(alias, self._order.order_id, self._nonce, pin)
+        return ev.PinJudged(0, verdict.verified, verdict.reason, verdict.token)
+
+    def _verify_phone(self, phone: str, pin: str) -> ev.PhoneJudged:
+        found = self._people.by_phone(phone)
+        judged = self._verify(
+            self._people.decoy() if found is None else self._people.alias(found), pin
+        )
+        known = found if judged.verified else None
+        return ev.PhoneJudged(0, known, judged.reason, judged.token)
+
+    def _authorise(self, ask: fx.Authorise) -> ev.Event:
+        answer = self._money.authorise(
+            self._order,
+            self._nonce,
+            self._people.alias(ask.person),
+            basis=ask.basis,
+            consent=ask.consent,
+            pin_token=ask.pin_token,
+            on_screen=self._on_screen,
+        )
+        return ev.Authorised(0, answer.outcome, answer.reason)
