@@ -92,7 +92,11 @@ class Installation:
 
 @contextmanager
 def open_installation(
-    data_dir: Path, *, prompt: Prompt | None = None, pids: Callable[[str, int], None] | None = None
+    data_dir: Path,
+    *,
+    prompt: Prompt | None = None,
+    pids: Callable[[str, int], None] | None = None,
+    with_people: bool = False,
 ) -> Iterator[Installation]:
     """Attach to the running processes of an installation, else start them for this call.
 
@@ -100,6 +104,7 @@ def open_installation(
         data_dir: The installation; made if it is not there.
         prompt: Asks for the passphrase where a terminal is.
         pids: Told the name and process id of everything started (for crash tests).
+        with_people: Start the simulated customers too.
 
     Raises:
         SmileTillError: A setting, a key, a vault or a journal is not in order, with its own mend.
@@ -117,6 +122,8 @@ def open_installation(
         stack.callback(crew.stop)
         if settings.bank.connector == "sandbox":
             crew.start("bank", None)
+        if with_people:
+            crew.start("people", None)
         crew.start("money", keys["money"])
         crew.start("faces", keys["faces"])
         crew.watch()
@@ -246,6 +253,7 @@ class _Crew:
 
 _MODULES = {
     "bank": "kiosk.sandbox.bank.main",
+    "people": "kiosk.sandbox.people.main",
     "money": "kiosk.money.main",
     "faces": "kiosk.faces.main",
 }
