@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,6 +97,7 @@ def open_installation(
     prompt: Prompt | None = None,
     pids: Callable[[str, int], None] | None = None,
     with_people: bool = False,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[Installation]:
     """Attach to the running processes of an installation, else start them for this call.
 
@@ -105,6 +106,7 @@ def open_installation(
         prompt: Asks for the passphrase where a terminal is.
         pids: Told the name and process id of everything started (for crash tests).
         with_people: Start the simulated customers too.
+        env: Where the key source is named; the environment, unless the caller has its own.
 
     Raises:
         SmileTillError: A setting, a key, a vault or a journal is not in order, with its own mend.
@@ -117,7 +119,7 @@ def open_installation(
     with ExitStack() as stack:
         _make_private(installation.run_dir)
         stack.enter_context(_turn(installation.run_dir))
-        keys = _unlock_for_processes(data_dir, prompt)
+        keys = _unlock_for_processes(data_dir, prompt, os.environ if env is None else env)
         crew = _Crew(data_dir, pids)
         stack.callback(crew.stop)
         if settings.bank.connector == "sandbox":
@@ -159,8 +161,10 @@ def _turn(run_dir: Path) -> Iterator[None]:
         lock.release()
 
 
-def _unlock_for_processes(data_dir: Path, prompt: Prompt | None) -> dict[str, bytes]:
-    with unlock(data_dir, env=os.environ, prompt=prompt) as root:
+def _unlock_for_processes(
+    data_dir: Path, prompt: Prompt | None, env: Mapping[str, str]
+) -> dict[str, bytes]:
+    with unlock(data_dir, env=env, prompt=prompt) as root:
         return {name: derive(root, name) for name in ("faces", "money")}
 
 

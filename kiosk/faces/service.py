@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from kiosk.faces.desk.desk import Desk
 from kiosk.faces.eyes import Eyes
 from kiosk.faces.headless import HeadlessSession
 from kiosk.faces.money_link import MoneyLink
-from kiosk.faces.vault.gallery import Gallery
+from kiosk.faces.vault.gallery import Gallery, normalise_phone
 from kiosk.faces.vault.store import Vault
 from kiosk.faces.vision.room import VisionRoom
 from kiosk.link.protocol import (
@@ -28,9 +30,6 @@ from kiosk.link.protocol import (
     ShowPerson,
 )
 
-DECOY = PayerAlias("a0000000000000000")
-"""An alias that the vault never makes, for numbers that nobody has."""
-
 
 class VaultPeople:
     """The vault's answers to a session."""
@@ -39,6 +38,7 @@ class VaultPeople:
         """Keep both: the gallery knows who may pay, the vault under which alias."""
         self._vault = vault
         self._gallery = gallery
+        self._decoy_key = secrets.token_bytes(32)
 
     def alias(self, person: PersonId) -> PayerAlias:
         """Return the name that money knows this person by."""
@@ -48,9 +48,13 @@ class VaultPeople:
         """Return who has this full number and may pay, or None."""
         return self._gallery.by_phone(phone)
 
-    def decoy(self) -> PayerAlias:
-        """Return an alias that nobody has."""
-        return DECOY
+    def decoy(self, phone: str) -> PayerAlias:
+        """Return an alias that nobody has, always the same for a number.
+
+        So money counts wrong tries for an unknown number exactly as for a known one.
+        """
+        digest = hmac.new(self._decoy_key, normalise_phone(phone).encode(), "sha256")
+        return PayerAlias(f"a{digest.hexdigest()[:16]}")
 
 
 class FacesService:
@@ -83,6 +87,7 @@ class FacesService:
         self._run_dir = run_dir
         self._vault = vault
         self._gallery = gallery
+        self._people = VaultPeople(vault, gallery)
         self._room = room
         self._desk = desk
         self._policy = policy
@@ -119,13 +124,12 @@ class FacesService:
         kind = None if request.camera is None else request.camera.kind
         # What is typed on a command line could be anybody's script: sandbox only.
         typed = any(word is not None for word in (request.pin, request.phone, request.phone_digits))
-        people = VaultPeople(self._vault, self._gallery)
         with MoneyLink(self._run_dir, kind, sandbox_only=typed) as money:
             if request.camera is None:
                 yield from HeadlessSession(
                     request,
                     money=money,
-                    people=people,
+                    people=self._people,
                     camera=None,
                     eyes=_no_eyes,
                     policy=self._policy,
@@ -136,7 +140,7 @@ class FacesService:
                 yield from HeadlessSession(
                     request,
                     money=money,
-                    people=people,
+                    people=self._people,
                     camera=camera_of(request.camera),
                     eyes=lambda: Eyes(
                         sight.pack,
