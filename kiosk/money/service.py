@@ -173,7 +173,7 @@ class MoneyService:
         yield self._answer(message)
 
     # One case a message: a table of handlers would hide the types from the checker.
-    def _answer(self, message: AnyMessage) -> AnyMessage:
+    def _answer(self, message: AnyMessage) -> AnyMessage:  # noqa: PLR0911
         match message:
             case GetOrder(order_id=order_id):
                 return self._offer(order_id)
