@@ -41,6 +41,11 @@ TURN_S_MAX = 180.0
 RESTARTS_MAX = 3
 RESTART_WINDOW_S = 60.0
 WATCH_POLL_S = 0.05
+PREDECESSOR_S_MAX = 40.0
+"""Seconds that a process of a killed command gets to bring its payment to a stored end."""
+BANK_PREDECESSOR_S_MAX = 8.0
+"""The same for a sandbox bank, which ends within its request deadline of 5 s."""
+PREDECESSOR_POLL_S = 0.2
 
 logger = logging.getLogger(__name__)
 
@@ -184,7 +189,22 @@ class _Crew:
         Raises:
             SmileTillError: It could not start, in its own words.
         """
-        self._children.append(_Child(name, key, self._spawn(name, key), [time.monotonic()]))
+        began = time.monotonic()
+        while True:
+            try:
+                process = self._spawn(name, key)
+            except SmileTillError as error:
+                waited_s = time.monotonic() - began
+                if error.code == _BANK_RUNS and waited_s > BANK_PREDECESSOR_S_MAX:
+                    # Not a dying bank but one that somebody runs: it serves us as well.
+                    return
+                if error.code not in _OWNED or waited_s > PREDECESSOR_S_MAX:
+                    raise
+                # Processes of a command that was killed end by themselves, a moment later.
+                time.sleep(PREDECESSOR_POLL_S)
+                continue
+            self._children.append(_Child(name, key, process, [began]))
+            return
 
     def watch(self) -> None:
         """Start to watch."""
@@ -261,6 +281,11 @@ _MODULES = {
     "money": "kiosk.money.main",
     "faces": "kiosk.faces.main",
 }
+
+
+_BANK_RUNS = "sandbox_already_running"
+_OWNED = {"already_running", _BANK_RUNS, "journal_busy", "vault_in_use"}
+"""What a process says that cannot start because its predecessor has not ended."""
 
 
 def _await_ready(handle: int, process: subprocess.Popen[bytes], name: str) -> None:

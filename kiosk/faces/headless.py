@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from kiosk.domain.consent import ConsentKind
-from kiosk.domain.errors import SmileTillError
+from kiosk.domain.errors import SetupError
 from kiosk.domain.evidence import PadVerdict
 from kiosk.domain.order import OrderState
 from kiosk.domain.session import Phase, Session, new_session, step
@@ -24,13 +24,14 @@ from kiosk.domain.session import events as ev
 from kiosk.domain.session.look import Look, meaning
 from kiosk.domain.session.resume import OUTCOME_OF
 from kiosk.domain.stepup import StepUpPolicy
+from kiosk.faces.teller import Teller
 from kiosk.link.protocol import PayHeadless, Progress, SessionReport
 
 if TYPE_CHECKING:
     from kiosk.faces.camera.port import Camera, Frame
     from kiosk.faces.eyes import Eyes
     from kiosk.faces.money_link import MoneyLink
-    from kiosk.faces.teller import People, Teller
+    from kiosk.faces.teller import People
 
 OUTCOME_POLL_S = 0.5
 """Seconds between two questions about an order that is in flight."""
@@ -215,7 +216,8 @@ class HeadlessSession:
         assert self._eyes is not None
         try:
             frame = next(self._frames, None)
-        except SmileTillError as error:
+        except SetupError as error:
+            # A folder without a picture is no camera at all: that error goes to who named it.
             return ev.CameraFailed(self._clock.real(), error.code)
         if frame is None:
             return None
