@@ -33,7 +33,7 @@ from kiosk.faces.vision.quality import (
     place_reason,
     pose_reason,
 )
-from kiosk.faces.vision.runtime import quiet_opencv
+from kiosk.faces.vision.runtime import quiet_upstream
 from kiosk.faces.vision.tracker import Tracker, TrackRule
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Pipeline:
 
     def __init__(self, pack: Pack, *, limits: PipelineLimits | None = None) -> None:
         """Load the networks, single-threaded."""
-        quiet_opencv()
+        quiet_upstream()
         self.pack_id = pack.id
         self._limits = limits or PipelineLimits()
         self._detector = Detector(pack.detector, score_min=pack_threshold(pack, "detector_score"))

@@ -7,6 +7,7 @@ The arena is off, so that a frame's intermediate values go back to the system af
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import onnxruntime
@@ -50,11 +51,14 @@ def open_session(file: Path) -> Any:
         ) from error
 
 
-def quiet_opencv() -> None:
-    """Keep OpenCV to one thread, and its log to errors.
+def quiet_upstream() -> None:
+    """Keep OpenCV to one thread, and upstream's warnings out of the operator's sight.
 
-    OpenCV 5.0 warns once for every detector that targets are not supported by its new engine.
+    WORKAROUND: OpenCV 5.0 warns once for every detector that targets are not supported by its new
+    engine. WORKAROUND for insightface 2.1: `face_align` calls scikit-image's deprecated
+    `estimate`; goes when it uses `SimilarityTransform.from_estimate`.
     """
+    warnings.filterwarnings("ignore", "`estimate` is deprecated", FutureWarning, "insightface")
     cv2.setNumThreads(VISION_THREADS)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
 
