@@ -1,8 +1,8 @@
 """From the text of a `pack.toml` to a `Pack`, with every key checked; no model file is opened.
 
-A manifest can only name files in its own folder: a file is a bare name. One stage, the
-expression, may be taken whole from another pack, and only from one shipped with this program,
-one step deep.
+A manifest can only name files in its own folder: a file is a bare name. Detector, encoder,
+expression and calibration may each be taken whole from another pack, and only from one shipped
+with this program, one step deep. PAD never is: each pack answers for its own.
 """
 
 from __future__ import annotations
@@ -58,13 +58,18 @@ def read_manifest(path: Path, *, folder: Path, shipped_dir: Path) -> Pack:
         name=name,
         version=number,
         folder=folder,
-        detector=_stage(path, folder, "detector", stages.take("detector")),
-        encoder=_stage(path, folder, "encoder", stages.take("encoder")),
+        detector=_stage_or_lent(path, folder, "detector", stages, shipped_dir),
+        encoder=_stage_or_lent(path, folder, "encoder", stages, shipped_dir),
         pad=_pad_stages(path, folder, stages.take("pad")),
-        expression=_expression(path, folder, stages, shipped_dir),
+        expression=(
+            _stage_or_lent(path, folder, "expression", stages, shipped_dir)
+            if "expression" in stages
+            else None
+        ),
         thresholds=MappingProxyType(Table(path, "thresholds", table.take("thresholds")).numbers()),
-        calibration=_calibration(path, table),
+        calibration=_calibration(path, table, shipped_dir),
         commercial_use=table.flag("commercial_use"),
+        sandbox_only=table.flag("sandbox_only") if "sandbox_only" in table else False,
     )
     stages.close()
     table.close()
@@ -74,11 +79,27 @@ def read_manifest(path: Path, *, folder: Path, shipped_dir: Path) -> Pack:
     return pack
 
 
-def _calibration(path: Path, table: Table) -> Mapping[str, object]:
+def _calibration(path: Path, table: Table, shipped_dir: Path) -> Mapping[str, object]:
     values = table.take("calibration") if "calibration" in table else {}
     if not isinstance(values, dict):
         raise manifest_error(path, "has a calibration that is not a table")
+    if "from_pack" in values:
+        lender = _lender(Table(path, "calibration", values), shipped_dir)
+        values = read_toml(lender).take("calibration")
+        # It names the encoder that it was measured with, so it fits that encoder only.
+        if not isinstance(values, dict) or "from_pack" in values:
+            raise manifest_error(path, "takes its calibration from a pack that has none of its own")
     return MappingProxyType(values)
+
+
+def _lender(table: Table, shipped_dir: Path) -> Path:
+    """Read a table that says `from_pack` and nothing else; return that pack's manifest."""
+    lender = table.text("from_pack")
+    table.close()
+    manifest = shipped_dir / lender / MANIFEST_NAME
+    if not PACK_NAME.fullmatch(lender) or not manifest.is_file():
+        raise table.error(f"from_pack {lender!r} is not a pack shipped with this program")
+    return manifest
 
 
 def _pad_stages(path: Path, folder: Path, values: object) -> tuple[Stage, ...]:
@@ -87,21 +108,14 @@ def _pad_stages(path: Path, folder: Path, values: object) -> tuple[Stage, ...]:
     return tuple(_stage(path, folder, "pad", value) for value in values)
 
 
-def _expression(path: Path, folder: Path, stages: Table, shipped_dir: Path) -> Stage | None:
-    if "expression" not in stages:
-        return None
-    values = stages.take("expression")
+def _stage_or_lent(path: Path, folder: Path, name: str, stages: Table, shipped_dir: Path) -> Stage:
+    values = stages.take(name)
     if not isinstance(values, dict) or "from_pack" not in values:
-        return _stage(path, folder, "expression", values)
-    table = Table(path, "stage.expression", values)
-    lender = table.text("from_pack")
-    table.close()
-    manifest = shipped_dir / lender / MANIFEST_NAME
-    if not PACK_NAME.fullmatch(lender) or not manifest.is_file():
-        raise table.error(f"from_pack {lender!r} is not a pack shipped with this program")
+        return _stage(path, folder, name, values)
+    manifest = _lender(Table(path, f"stage.{name}", values), shipped_dir)
     # Read as a stage with a file of its own: a lender that borrows too is refused here.
     lent = Table(manifest, "stage", read_toml(manifest).take("stage"))
-    return _stage(manifest, manifest.parent, "expression", lent.take("expression"))
+    return _stage(manifest, manifest.parent, name, lent.take(name))
 
 
 def _stage(path: Path, folder: Path, name: str, values: object) -> Stage:

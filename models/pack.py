@@ -74,6 +74,8 @@ class Pack:
         thresholds: Single figures by name, as the manifest says.
         calibration: The manifest's [calibration] table as read (impostor tail and the like).
         commercial_use: Whether every licence in the pack allows it.
+        sandbox_only: Whether its PAD was made for simulated people; such a pack is refused with
+            every real camera and every real bank.
     """
 
     id: str
@@ -87,6 +89,7 @@ class Pack:
     thresholds: Mapping[str, float]
     calibration: Mapping[str, object]
     commercial_use: bool
+    sandbox_only: bool = False
 
     @property
     def stages(self) -> tuple[Stage, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from pathlib import Path
 
 import numpy as np
 
@@ -24,7 +25,7 @@ LOOKING_MS_MAX = 20_000
 
 
 def capture(
-    room: VisionRoom, spec: CameraSpec, pack: PackId
+    room: VisionRoom, spec: CameraSpec, pack: PackId, run_dir: Path
 ) -> Generator[Progress, None, Samples | CaptureRefusal]:
     """Look until there are enough good samples, or none will follow.
 
@@ -35,11 +36,12 @@ def capture(
         SmileTillError: The camera or the pack cannot be used.
     """
     with room.visit(pack) as sight:
+        make_camera = camera_of(spec, run_dir=run_dir, pad_sandbox_only=sight.pack.sandbox_only)
         rule = EnrolmentRule()
         sampler = EnrolmentSampler(pad=pad_rule(sight.pack), rule=rule)
         try:
             last: Progress | None = None
-            with camera_of(spec)() as camera:
+            with make_camera() as camera:
                 for frame in camera.frames():
                     judgement = sight.pipeline.judge(frame)
                     sampler.add(judgement)

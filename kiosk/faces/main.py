@@ -84,7 +84,7 @@ class FacesProcess:
         def take(
             spec: CameraSpec, pack: PackId
         ) -> Generator[Progress, None, Samples | CaptureRefusal]:
-            return capture(room, spec, pack)
+            return capture(room, spec, pack, self._run_dir)
 
         def link(kind: CameraKind | None) -> MoneyLink:
             return MoneyLink(self._run_dir, kind, sandbox_only=False)

@@ -124,8 +124,11 @@ class FacesService:
         kind = None if request.camera is None else request.camera.kind
         # What is typed on a command line could be anybody's script: sandbox only.
         typed = any(word is not None for word in (request.pin, request.phone, request.phone_digits))
-        with MoneyLink(self._run_dir, kind, sandbox_only=typed) as money:
-            if request.camera is None:
+        pack = None if request.camera is None else self._pack_for(request.pack)
+        # A PAD made for simulated people vouches for nobody real.
+        simulated = pack is not None and self._room.is_sandbox_only(pack)
+        with MoneyLink(self._run_dir, kind, sandbox_only=typed or simulated) as money:
+            if request.camera is None or pack is None:
                 yield from HeadlessSession(
                     request,
                     money=money,
@@ -135,13 +138,16 @@ class FacesService:
                     policy=self._policy,
                 ).run()
                 return
-            pack = self._pack_for(request.pack)
             with self._room.visit(pack) as sight:
                 yield from HeadlessSession(
                     request,
                     money=money,
                     people=self._people,
-                    camera=camera_of(request.camera),
+                    camera=camera_of(
+                        request.camera,
+                        run_dir=self._run_dir,
+                        pad_sandbox_only=sight.pack.sandbox_only,
+                    ),
                     eyes=lambda: Eyes(
                         sight.pack,
                         sight.pipeline,

@@ -10,12 +10,29 @@ from kiosk.domain.evidence import CameraKind
 from kiosk.faces.camera.device import DeviceCamera
 from kiosk.faces.camera.folder import FolderCamera
 from kiosk.faces.camera.port import Camera
+from kiosk.faces.camera.stream import StreamCamera
 from kiosk.faces.camera.video import VideoCamera
 from kiosk.link.protocol import CameraSpec
 
 
-def camera_of(spec: CameraSpec) -> Callable[[], Camera]:
-    """Return what makes the camera that was asked for; nothing is opened."""
+def camera_of(spec: CameraSpec, *, run_dir: Path, pad_sandbox_only: bool) -> Callable[[], Camera]:
+    """Return what makes the camera that was asked for; nothing is opened.
+
+    Args:
+        spec: Which camera.
+        run_dir: Where the simulated people's socket lies.
+        pad_sandbox_only: Whether the pack in use has a PAD that knows simulated people only.
+
+    Raises:
+        SetupError: `pad_sandbox_only`: such a PAD says nothing about whoever stands before any
+            other camera.
+    """
+    if pad_sandbox_only and spec.kind is not CameraKind.SIMULATED:
+        raise SetupError(
+            "This model pack is for simulated people only.",
+            code="pad_sandbox_only",
+            mend="Use another pack with a real camera: smiletill models list shows them.",
+        )
     match spec.kind:
         case CameraKind.DEVICE:
             return lambda: DeviceCamera(spec.device)
@@ -24,8 +41,4 @@ def camera_of(spec: CameraSpec) -> Callable[[], Camera]:
         case CameraKind.FRAME_FOLDER:
             return lambda: FolderCamera(Path(spec.path))
         case CameraKind.SIMULATED:
-            raise SetupError(
-                "This version has no simulated camera.",
-                code="camera_simulated_missing",
-                mend="Use a device, a video file or a folder of frames.",
-            )
+            return lambda: StreamCamera(run_dir, spec.path)

@@ -72,6 +72,11 @@ class VisionRoom:
         known = self._sights.get(pack)
         return impostor_tails(self._find(pack)) if known is None else known.tails
 
+    def is_sandbox_only(self, pack: PackId) -> bool:
+        """Say whether a pack's PAD knows simulated people only."""
+        known = self._sights.get(pack)
+        return (self._find(pack) if known is None else known.pack).sandbox_only
+
     @contextmanager
     def visit(self, pack: PackId) -> Iterator[Sight]:
         """Lend a pack's networks, to one visitor at a time.

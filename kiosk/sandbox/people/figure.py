@@ -128,9 +128,7 @@ class Figure:
         dy = (self._rows - stance.y) / stance.scale
         x = cosine * dx + sine * dy + FACE_CENTRE[0]
         y = -sine * dx + cosine * dy + FACE_CENTRE[1]
-        depth = cv2.remap(
-            self._depth, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR
-        )
+        depth = cv2.remap(self._depth, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR)
         x = x - math.sin(stance.yaw) * depth
         y = y - math.sin(stance.pitch) * depth
         size = (FRAME_WIDTH, FRAME_HEIGHT)
@@ -151,4 +149,5 @@ def _depth_field(head: Head) -> NDArray[np.float32]:
     far = ((xs - middle[0]) / 125.0) ** 2 + ((ys - middle[1]) / 165.0) ** 2
     round_head = HEAD_DEPTH * np.exp(-(far**1.3))
     near_nose = ((xs - nose[0]) ** 2 + (ys - nose[1]) ** 2) / (2 * 17.0**2)
-    return (round_head + NOSE_DEPTH * np.exp(-near_nose)).astype(np.float32)
+    field: NDArray[np.float32] = round_head + NOSE_DEPTH * np.exp(-near_nose)
+    return field.astype(np.float32)

@@ -130,6 +130,7 @@ def _printed(head: Head, person: int, rng: np.random.Generator) -> NDArray[np.fl
     paper = cv2.copyMakeBorder(
         photo, border, border, border, border, cv2.BORDER_CONSTANT, value=(226, 230, 232)
     ).astype(np.float32)
-    fibres = rng.normal(0.0, 1.0, (paper.shape[0] // 3, paper.shape[1] // 3)).astype(np.float32)
-    fibres = cv2.resize(fibres, (paper.shape[1], paper.shape[0]), interpolation=cv2.INTER_LINEAR)
-    return np.clip(paper + (fibres * rng.uniform(1.5, 4.0))[..., None], 0, 255).astype(np.float32)
+    coarse = rng.normal(0.0, 1.0, (paper.shape[0] // 3, paper.shape[1] // 3)).astype(np.float32)
+    fibres = cv2.resize(coarse, (paper.shape[1], paper.shape[0]), interpolation=cv2.INTER_LINEAR)
+    rough: NDArray[np.float32] = paper + (fibres * rng.uniform(1.5, 4.0))[..., None]
+    return np.clip(rough, 0, 255).astype(np.float32)

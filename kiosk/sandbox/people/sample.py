@@ -138,26 +138,35 @@ def _faces(net: Any, image: NDArray[np.uint8], scale: float) -> NDArray[np.float
 def template_points() -> NDArray[np.float32]:
     """Return where the ArcFace template's five points lie in the texture."""
     middle = np.array([56.0, 66.0], np.float32)
-    return ((_TEMPLATE - middle) * TEMPLATE_SCALE + np.array(FACE_CENTRE)).astype(np.float32)
+    return np.asarray((_TEMPLATE - middle) * TEMPLATE_SCALE + np.array(FACE_CENTRE), np.float32)
 
 
 def _cut_out(
     net: Any, picture: NDArray[np.uint8], landmarks: NDArray[np.float32], person: int
 ) -> Head:
     """Turn one face upright, looking twice: landmarks are steadier on an upright face."""
-    points = landmarks.astype(np.float32)
-    size = (TEXTURE_WIDTH, TEXTURE_HEIGHT)
-    for _ in range(2):
-        matrix, _ = cv2.estimateAffinePartial2D(points, template_points(), method=cv2.LMEDS)
-        upright = cv2.warpAffine(
-            picture, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
-        )
-        seen = _landmarks_in(net, np.asarray(upright, np.uint8))
-        back = cv2.invertAffineTransform(matrix)
-        points = np.asarray(cv2.transform(seen[None], back)[0], np.float32)
-    head = np.asarray(upright, np.uint8)
+    first, matrix = _upright(picture, landmarks)
+    back = cv2.invertAffineTransform(matrix)
+    points = np.asarray(cv2.transform(_landmarks_in(net, first)[None], back)[0], np.float32)
+    head, _ = _upright(picture, points)
+    seen = _landmarks_in(net, head)
     colour, cover = _with_torso(head, _cover(person), seen, person)
     return Head(colour=colour, cover=cover, landmarks=seen)
+
+
+def _upright(
+    picture: NDArray[np.uint8], landmarks: NDArray[np.float32]
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Return the texture with these landmarks at the template's places, and the way there."""
+    matrix, _ = cv2.estimateAffinePartial2D(landmarks, template_points(), method=cv2.LMEDS)
+    texture = cv2.warpAffine(
+        picture,
+        matrix,
+        (TEXTURE_WIDTH, TEXTURE_HEIGHT),
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REFLECT,
+    )
+    return np.asarray(texture, np.uint8), np.asarray(matrix, np.float64)
 
 
 def _landmarks_in(net: Any, texture: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -170,7 +179,7 @@ def _landmarks_in(net: Any, texture: NDArray[np.uint8]) -> NDArray[np.float32]:
             looks.append(rows[nearest, 4:14].reshape(5, 2))
     if not looks:
         raise _no_people("shows a face that was not found again")
-    return np.mean(looks, axis=0).astype(np.float32)
+    return np.asarray(np.mean(looks, axis=0), np.float32)
 
 
 def _cover(person: int) -> NDArray[np.float32]:
@@ -179,7 +188,7 @@ def _cover(person: int) -> NDArray[np.float32]:
     columns = (np.arange(TEXTURE_WIDTH, dtype=np.float32) - x) / half_width
     rows = (np.arange(TEXTURE_HEIGHT, dtype=np.float32) - y) / half_height
     outside = np.abs(columns)[None, :] ** _OVAL_POWER + np.abs(rows)[:, None] ** _OVAL_POWER
-    return np.clip((1.0 - outside) / _OVAL_EDGE, 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip((1.0 - outside) / _OVAL_EDGE, 0.0, 1.0), np.float32)
 
 
 def _with_torso(

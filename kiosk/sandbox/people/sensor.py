@@ -49,7 +49,7 @@ class Sensor:
         self._seed = int(rng.integers(0, 2**31))
         self._gains = rng.uniform(0.8, 1.0) * rng.uniform(0.94, 1.06, 3)
         self._drift = Wander.drawn(rng, float(rng.uniform(0.01, 0.06)), (3.0, 11.0))
-        # In root-grey units: constant there is what photons make, growing with light in grey levels.
+        # Of the root of grey levels: photons' noise is constant there, and grows with light else.
         self._noise = float(rng.uniform(0.06, 0.22))
         self._focus = float(rng.uniform(0.0, 0.9))
 
@@ -66,16 +66,16 @@ class Sensor:
         """
         seen = _smeared(scene, moved)
         if self._focus > 0.3:
-            seen = cv2.GaussianBlur(seen, (0, 0), self._focus)
+            seen = np.asarray(cv2.GaussianBlur(seen, (0, 0), self._focus), np.uint8)
         gains = self._gains * (1.0 + self._drift.at(at_ms))
         levels = np.arange(256, dtype=np.float32)[None, :, None] * gains.astype(np.float32)
-        lit = cv2.LUT(np.asarray(seen), np.ascontiguousarray(np.sqrt(levels), np.float32))
+        lit = cv2.LUT(seen, np.ascontiguousarray(np.sqrt(levels), np.float32))
         rng = np.random.default_rng((self._seed, index))
         y, x = (int(v) for v in rng.integers(0, _BANK_MARGIN, 2))
         window = self._bank[y : y + FRAME_HEIGHT, x : x + FRAME_WIDTH]
         roots = cv2.scaleAdd(window, self._noise, cv2.multiply(lit, self._light))
-        cv2.max(roots, 0.0, roots)
-        return np.asarray(cv2.multiply(roots, roots, dtype=cv2.CV_8U), np.uint8)
+        _, positive = cv2.threshold(roots, 0.0, 0.0, cv2.THRESH_TOZERO)
+        return np.asarray(cv2.multiply(positive, positive, dtype=cv2.CV_8U), np.uint8)
 
 
 def _smeared(scene: NDArray[np.uint8], moved: tuple[float, float]) -> NDArray[np.uint8]:
@@ -86,6 +86,6 @@ def _smeared(scene: NDArray[np.uint8], moved: tuple[float, float]) -> NDArray[np
     kernel = np.zeros((size, size), np.float32)
     middle = size // 2
     reach = min(length / 2, float(middle)) / length
-    ends = [(round(middle + s * moved[0] * reach), round(middle + s * moved[1] * reach)) for s in (-1, 1)]
-    cv2.line(kernel, ends[0], ends[1], 1.0, 1)
+    x, y = round(moved[0] * reach), round(moved[1] * reach)
+    cv2.line(kernel, (middle - x, middle - y), (middle + x, middle + y), 1.0, 1)
     return np.asarray(cv2.filter2D(scene, -1, kernel / kernel.sum()), np.uint8)

@@ -298,7 +298,7 @@ def test_verify_all_reports_a_broken_manifest_and_skips_what_is_not_here(data_di
     """A manifest that cannot be read is a failed check; an absent pack is none."""
     folder = packs_dir(data_dir) / "mobileface"
     folder.mkdir(parents=True)
-    assert {"starter"} == {check.pack for check in store.verify_all(data_dir)}
+    assert {"sandbox", "starter"} == {check.pack for check in store.verify_all(data_dir)}
 
     (folder / "pack.toml").write_text("manifest_version = 9")
     problems = [check for check in store.verify_all(data_dir) if check.problem]

@@ -1,0 +1,485 @@
+"""The session as the window sees it: properties to show, slots for what a finger does.
+
+It owns the pure session and calls `step` on the main thread; effects go to the two workers and come
+back as events. It decides nothing about money or faces: what may follow what is in
+`kiosk.domain.session`, and what a customer merely looks at (an opened page, digits being typed) is
+all that lives here.
+Invariants: one session at a time; an answer with an old ticket is dropped; nothing that was typed
+outlives its use.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from collections.abc import Callable
+
+from PySide6.QtCore import QTimer, Signal, Slot
+
+from kiosk.domain.identification import Identification
+from kiosk.domain.order import OrderState, Outcome
+from kiosk.domain.session import Phase, Session, SessionLimits, new_session, resumed_session, step
+from kiosk.domain.session import effects as fx
+from kiosk.domain.session import events as ev
+from kiosk.domain.session.look import Look, meaning
+from kiosk.domain.stepup import StepUpPolicy
+from kiosk.faces.screen.entry import Entry
+from kiosk.faces.screen.display import Display
+from kiosk.faces.screen.texts import Texts
+from kiosk.faces.screen.views import Overlay, View, view_of
+from kiosk.faces.screen.workers import Cashier, LinkWorker, Looker, Trouble, VisionWorker
+from kiosk.link.protocol import OrderOffer
+
+TICK_MS = 100
+STATE_EVERY_MS = 1_000
+"""How often the till is asked whether it took the order back."""
+OUTCOME_EVERY_MS = 500
+LATE_NEWS_EVERY_MS = 2_000
+RETRY_MS = 1_000
+"""Pause after money could not be reached."""
+TRIES_KEPT = 100
+"""Orders whose tries are remembered; the oldest goes first."""
+
+_BEFORE_SEND = frozenset(Phase) - {Phase.AUTHORISING, Phase.ENDED, Phase.CLOSED}
+_WATCHED = {Phase.PROBING, Phase.FACTS, Phase.CONFIRMING}
+"""Phases in which the eyes look; while the customer types they look at the pad, so eyes pause."""
+_GIVEN_BACK = {"customer_cancelled", "nobody_came"}
+"""Why an order goes back to the till; any other reason came from there."""
+_TAKEN = {
+    OrderState.CANCELLED: "order_taken_back",
+    OrderState.PAID_ELSEWHERE: "paid_elsewhere",
+    OrderState.PAID: "already_paid",
+    OrderState.IN_FLIGHT: "order_busy",
+    OrderState.UNKNOWN: "order_busy",
+}
+
+logger = logging.getLogger(__name__)
+
+
+def _monotonic_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
+
+
+class SessionModel(Display):
+    """One screen's session, and the threads that work for it.
+
+    Args:
+        looker: Camera and eyes, for the vision thread; None where there is no camera.
+        cashier: Money, for the link thread.
+        policy: The step-up policy.
+        payee: Who is paid, shown while there is no order.
+        language: `en` or `de`.
+        staff_can_close: Whether staff have codes to close a bill with.
+        limits: Times of a session.
+        clock_ms: A monotonic clock in milliseconds.
+    """
+
+    enrolling_changed = Signal(bool)
+    """Rung from any thread: staff have begun or ended to enrol somebody."""
+
+    def __init__(
+        self,
+        looker: Looker | None,
+        cashier: Cashier,
+        *,
+        policy: StepUpPolicy,
+        payee: str,
+        language: str = "en",
+        staff_can_close: bool = False,
+        limits: SessionLimits | None = None,
+        clock_ms: Callable[[], int] = _monotonic_ms,
+    ) -> None:
+        """Wire the threads; `start` starts them."""
+        super().__init__(
+            Texts(language), payee, staff_can_close=staff_can_close, has_camera=looker is not None
+        )
+        self._cashier = cashier
+        self._policy = policy
+        self._limits = limits or SessionLimits()
+        self._clock_ms = clock_ms
+        self._ticket = 0
+        self._tries: dict[str, int] = {}
+        self._watching = False
+        self._asking: set[str] = set()
+        self._state_at_ms = self._outcome_at_ms = self._next_at_ms = 0
+        self._then: Overlay | None = None
+        self._press_next = False
+        self._vision = None if looker is None else VisionWorker(looker)
+        self._link = LinkWorker()
+        self._link.answered.connect(self._on_answer)
+        if self._vision is not None:
+            self._vision.looked.connect(self._on_look)
+            self._vision.ended.connect(self._on_last_look)
+            self._vision.claimed.connect(self._on_claimed)
+            self._vision.failed.connect(self._on_blind)
+        self.enrolling_changed.connect(self._on_enrolling)
+        self._timer = QTimer(self)
+        self._timer.setInterval(TICK_MS)
+        self._timer.timeout.connect(self.tick)
+
+    def start(self) -> None:
+        """Start the threads and wait for the first order."""
+        if self._vision is not None:
+            self._vision.start()
+        self._link.start()
+        self._timer.start()
+        self._ask_next()
+
+    def stop(self) -> bool:
+        """Close the camera, wipe, end the threads; return whether all ended in time."""
+        self._timer.stop()
+        self._entry.clear()
+        blind = self._vision is None or self._vision.stop()
+        return self._link.stop() and blind
+
+    @property
+    def session(self) -> Session | None:
+        """The session at hand, for tests and for the demo's side panel."""
+        return self._session
+
+    # What a finger does ---------------------------------------------------------------------------
+
+    @Slot()
+    def press(self) -> None:
+        """Press "Pay with a smile"."""
+        if self.can_press():
+            self._feed(ev.Pressed(self._clock_ms()))
+
+    @Slot()
+    def otherWays(self) -> None:  # noqa: N802 - a slot of QML
+        """Open the other ways to pay; a face that is being looked at is forgotten at once."""
+        session = self._session
+        if session is None or session.phase not in _BEFORE_SEND:
+            return
+        if session.phase not in {Phase.OFFERED, Phase.PHONE}:
+            self._feed(ev.PhoneChosen(self._clock_ms()))
+        self._open(Overlay.OTHER)
+
+    @Slot()
+    def choosePhone(self) -> None:  # noqa: N802 - a slot of QML
+        """Pay with phone number and PIN."""
+        self._open(Overlay.NONE)
+        self._feed(ev.PhoneChosen(self._clock_ms()))
+
+    @Slot()
+    def chooseTill(self) -> None:  # noqa: N802 - a slot of QML
+        """Pay at the till: staff type a code."""
+        if self._staff_can_close:
+            self._open(Overlay.STAFF)
+
+    @Slot()
+    def about(self) -> None:
+        """Show what is stored."""
+        self._open(Overlay.ABOUT)
+
+    @Slot()
+    def back(self) -> None:
+        """Go back one page, or one digit pad."""
+        if self._overlay is Overlay.STAFF:
+            self._open(Overlay.OTHER)
+        elif self._overlay is not Overlay.NONE:
+            self._open(Overlay.NONE)
+        elif self.view_now() in {View.PHONE, View.PHONE_PIN}:
+            self._open(Overlay.OTHER)
+
+    @Slot(str)
+    def typeDigit(self, digit: str) -> None:  # noqa: N802 - a slot of QML
+        """Type one digit; four of a phone number are sent as they are complete."""
+        view = self.view_now()
+        if not self._entry.type(digit, view):
+            return
+        self._feed(ev.Typing(self._clock_ms()))
+        if view is View.DIGITS and self._entry.is_enough(view):
+            self.enter()
+        self._refresh()
+
+    @Slot()
+    def eraseDigit(self) -> None:  # noqa: N802 - a slot of QML
+        """Take the last digit back."""
+        self._entry.erase()
+        self._feed(ev.Typing(self._clock_ms()))
+
+    @Slot()
+    def enter(self) -> None:
+        """Use what was typed."""
+        view, now_ms = self.view_now(), self._clock_ms()
+        if not self._entry.is_enough(view):
+            return
+        typed = self._entry.take()
+        match view:
+            case View.DIGITS:
+                self._feed(ev.DigitsTyped(now_ms, typed))
+            case View.PIN:
+                self._feed(ev.PinTyped(now_ms, typed))
+            case View.PHONE:
+                self._entry.phone = typed
+                self._feed(ev.Typing(now_ms))
+            case View.PHONE_PIN:
+                phone, self._entry.phone = self._entry.phone, ""
+                self._feed(ev.PhoneTyped(now_ms, phone, typed))
+            case View.STAFF:
+                self._close_elsewhere(typed)
+            case _:
+                pass
+
+    @Slot()
+    def tap(self) -> None:
+        """Agree by the button that is equal to the smile."""
+        self._feed(ev.Tapped(self._clock_ms()))
+
+    @Slot()
+    def cancel(self) -> None:
+        """Cancel; after the send the rules do not listen."""
+        self._feed(ev.Cancelled(self._clock_ms()))
+
+    @Slot()
+    def acknowledge(self) -> None:
+        """Somebody has seen the end."""
+        self._feed(ev.Acknowledged(self._clock_ms()))
+
+    @Slot()
+    def tryAgain(self) -> None:  # noqa: N802 - a slot of QML
+        """Look anew at the same order."""
+        self._press_next = True
+        self.acknowledge()
+
+    @Slot()
+    def payOtherWay(self) -> None:  # noqa: N802 - a slot of QML
+        """Go from NOT PAID to the other ways for the same order."""
+        self._then = Overlay.OTHER
+        self.acknowledge()
+
+    @Slot()
+    def amountOnScreen(self) -> None:  # noqa: N802 - a slot of QML
+        """The window has painted amount, payee and account."""
+        session = self._session
+        if session is not None and session.phase is Phase.CONFIRMING and not session.amount_shown:
+            self._feed(ev.AmountShown(self._clock_ms()))
+
+    @Slot()
+    def otherLanguage(self) -> None:  # noqa: N802 - a slot of QML
+        """Speak the other language."""
+        self._speak("de" if self._texts.language == "en" else "en")
+
+    # Time -----------------------------------------------------------------------------------------
+
+    @Slot()
+    def tick(self) -> None:
+        """Let time pass; ask again what has to be asked again."""
+        now_ms, session = self._clock_ms(), self._session
+        if session is None:
+            if now_ms >= self._next_at_ms:
+                self._ask_next()
+            return
+        self._feed(ev.Tick(now_ms))
+        session = self._session
+        if session is None:
+            return
+        if session.phase is Phase.AUTHORISING and "event" not in self._asking:
+            self._ask_outcome(OUTCOME_EVERY_MS)
+        elif session.phase is Phase.ENDED and session.outcome is Outcome.UNKNOWN:
+            self._ask_outcome(LATE_NEWS_EVERY_MS)
+        elif session.phase in _BEFORE_SEND and now_ms >= self._state_at_ms and not self._asking:
+            self._state_at_ms = now_ms + STATE_EVERY_MS
+            order_id = session.order.order_id
+            self._ask("state", lambda: self._cashier.state(order_id))
+
+    def _ask_outcome(self, every_ms: int) -> None:
+        now_ms = self._clock_ms()
+        if "outcome" not in self._asking and now_ms >= self._outcome_at_ms:
+            self._outcome_at_ms = now_ms + every_ms
+            self._ask("outcome", self._cashier.outcome)
+
+    # The machine ----------------------------------------------------------------------------------
+
+    def _feed(self, event: ev.Event) -> None:
+        before = self._session
+        if before is None:
+            return
+        session, effects = step(before, event)
+        self._session = session
+        for effect in effects:
+            self._perform(effect)
+        if session.phase is not before.phase:
+            self._entered(session)
+        self._refresh()
+
+    def _entered(self, session: Session) -> None:
+        """A phase has begun: what was typed is forgotten, and the eyes look or pause."""
+        self._entry.clear()
+        if session.phase not in {Phase.OFFERED, Phase.PHONE}:
+            self._overlay = Overlay.NONE
+        watch = session.camera_on and session.phase in _WATCHED
+        if watch is not self._watching and self._vision is not None:
+            self._watching = watch
+            if session.camera_on:
+                self._vision.watch(on=watch)
+        if session.phase is Phase.ENDED:
+            self._ended(session)
+        elif session.phase is Phase.CLOSED:
+            self._closed(session)
+
+    def _ended(self, session: Session) -> None:
+        order_id, reason = session.order.order_id, session.reason
+        if session.outcome is Outcome.NOT_PAID and session.pressed_ms is not None:
+            tries = self._tries.pop(order_id, 0) + 1
+            self._tries[order_id] = tries
+            if len(self._tries) > TRIES_KEPT:
+                del self._tries[next(iter(self._tries))]
+        if session.outcome is Outcome.CANCELLED and reason in _GIVEN_BACK:
+            self._ask("note", lambda: self._cashier.take_back(order_id, reason))
+
+    def _closed(self, session: Session) -> None:
+        order_id = session.order.order_id
+        if session.sent:
+            self._ask("note", lambda: self._cashier.acknowledge(order_id))
+        self._session = None
+        self._overlay = Overlay.NONE
+        self._ask_next()
+
+    def _perform(self, effect: fx.Effect) -> None:
+        match effect:
+            case fx.OpenCamera():
+                if self._vision is not None:
+                    self._vision.open(self._ticket)
+            case fx.CloseCamera():
+                self._watching = False
+                if self._vision is not None:
+                    self._vision.close()
+            case fx.Wipe():
+                self._entry.clear()
+                if self._vision is not None:
+                    self._vision.wipe()
+            case fx.SearchClaimed(digits=digits):
+                if self._vision is not None:
+                    self._vision.claim(self._ticket, digits)
+            case fx.ShowAmount():
+                pass  # The view says when it is painted: `amountOnScreen`.
+            case fx.AskOutcome():
+                self._outcome_at_ms = self._clock_ms() + OUTCOME_EVERY_MS
+            case question:
+                self._ask("event", lambda: self._cashier.answer(question))
+
+    # Answers --------------------------------------------------------------------------------------
+
+    def _ask(self, topic: str, work: Callable[[], object]) -> None:
+        if topic != "note":
+            self._asking.add(topic)
+        self._link.ask(self._ticket, topic, work)
+
+    def _ask_next(self) -> None:
+        if "next" not in self._asking:
+            self._ticket += 1
+            self._asking = {"next"}
+            self._link.ask(self._ticket, "next", self._cashier.next_order)
+
+    @Slot(int, str, object)
+    def _on_answer(self, ticket: int, topic: str, answer: object) -> None:
+        if ticket != self._ticket:
+            return
+        self._asking.discard(topic)
+        match topic, answer:
+            case "next", _:
+                self._on_next(answer)
+            case "event" | "outcome", ev.Event():
+                self._feed(dataclasses.replace(answer, at_ms=self._clock_ms()))
+            case "event" | "outcome" | "state", Trouble(code=code):
+                logger.warning("money could not be asked: %s", code)
+                self._feed(ev.LinkLost(self._clock_ms()))
+            case "state", OrderState() if answer in _TAKEN:
+                self._feed(ev.Cancelled(self._clock_ms(), _TAKEN[answer]))
+            case "close", _:
+                self._on_close(closed=answer is True)
+            case _:
+                pass
+
+    def _on_next(self, answer: object) -> None:
+        self._offline = isinstance(answer, Trouble)
+        now_ms = self._clock_ms()
+        if isinstance(answer, OrderOffer):
+            self._begin(answer, now_ms)
+        else:
+            self._then, self._press_next = None, False
+            # The call itself waits for an order; only one that failed at once is paused after.
+            self._next_at_ms = now_ms + (RETRY_MS if self._offline else 0)
+            if not self._offline:
+                self._ask_next()
+        self._refresh()
+
+    def _begin(self, offer: OrderOffer, now_ms: int) -> None:
+        order = offer.order
+        self._state_at_ms = now_ms + STATE_EVERY_MS
+        self._outcome_at_ms = now_ms
+        self._watching = False
+        self._entry.clear()
+        self._staff_wrong = False
+        if offer.nonce is None:
+            self._session = resumed_session(order, offer.state, offer.reason, now_ms)
+            return
+        self._session = new_session(
+            order,
+            now_ms,
+            tries_used=self._tries.get(order.order_id, 0),
+            limits=self._limits,
+            policy=self._policy,
+        )
+        self._overlay, self._then = self._then or Overlay.NONE, None
+        press, self._press_next = self._press_next, False
+        if press:
+            self.press()
+
+    def _close_elsewhere(self, code: str) -> None:
+        session = self._session
+        if session is not None and "close" not in self._asking:
+            order_id = session.order.order_id
+            self._ask("close", lambda: self._cashier.close_elsewhere(order_id, code))
+
+    def _on_close(self, *, closed: bool) -> None:
+        self._staff_wrong = not closed
+        if closed:
+            self._feed(ev.Cancelled(self._clock_ms(), "paid_elsewhere"))
+        self._refresh()
+
+    @Slot(int, object)
+    def _on_look(self, ticket: int, look: Look) -> None:
+        session = self._session
+        if ticket == self._ticket and session is not None and session.camera_on:
+            event = meaning(look, session.phase, self._clock_ms())
+            if event is not None:
+                self._feed(event)
+
+    @Slot(int, object)
+    def _on_last_look(self, ticket: int, look: Look) -> None:
+        # Without a camera there is still the button, so only the search is over.
+        if ticket == self._ticket and self._session is not None:
+            now_ms = self._clock_ms()
+            self._feed(ev.Probed(now_ms, look.pad, look.identification, look.hint, final=True))
+
+    @Slot(int, object)
+    def _on_claimed(self, ticket: int, verdict: Identification | None) -> None:
+        if ticket == self._ticket:
+            self._feed(ev.Claimed(self._clock_ms(), verdict))
+
+    @Slot(int, str)
+    def _on_blind(self, ticket: int, code: str) -> None:
+        if ticket == self._ticket:
+            self._feed(ev.CameraFailed(self._clock_ms(), code))
+            session = self._session
+            if session is not None and session.phase is Phase.CLAIMING:
+                self._feed(ev.Claimed(self._clock_ms(), None))
+
+    @Slot(bool)
+    def _on_enrolling(self, enrolling: bool) -> None:  # noqa: FBT001 - a slot
+        self._enrolling = enrolling
+        self._refresh()
+
+    def _open(self, overlay: Overlay) -> None:
+        if self._session is None or self._session.phase not in {Phase.OFFERED, Phase.PHONE}:
+            return
+        self._overlay = overlay
+        self._staff_wrong = False
+        self._entry.clear()
+        self._refresh()
+
+
