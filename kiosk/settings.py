@@ -35,6 +35,23 @@ class MoneySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """150.00 a day without a PIN (PSD2 RTS, Article 11: EUR 150 in sum)."""
 
 
+class ScreenSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The customer's screen."""
+
+    language: str = "en"
+    """`en` or `de`; a customer can change it for one visit."""
+    staff_codes: dict[str, str] = {}
+    """Name (as it goes into the journal) and code, of 4 to 8 digits, of everybody who may close a
+    bill at the screen as paid at the till. Without any, the screen sends customers to the till."""
+
+    def __post_init__(self) -> None:
+        """Refuse a code that the pad cannot type."""
+        for code in self.staff_codes.values():
+            if not (code.isascii() and code.isdigit() and 4 <= len(code) <= 8):
+                message = "a staff code must have 4 to 8 digits"
+                raise ValueError(message)
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything an owner may set."""
 
@@ -44,6 +61,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """When phone digits are asked: `on_doubt`, or `first` (always)."""
     bank: BankSettings = BankSettings()
     money: MoneySettings = MoneySettings()
+    screen: ScreenSettings = ScreenSettings()
 
     def __post_init__(self) -> None:
         """Refuse what no part could work with."""

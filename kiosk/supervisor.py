@@ -60,6 +60,10 @@ class _Child:
     key: bytes | None = field(repr=False)
     process: subprocess.Popen[bytes]
     starts: list[float] = field(default_factory=list)
+    words: tuple[str, ...] = ()
+    """What the process is told besides where its data lie."""
+    closes: threading.Event | None = None
+    """Set when the process has ended as it should, or for good; without it, it never should."""
 
 
 def run_dir_of(data_dir: Path) -> Path:
@@ -75,6 +79,8 @@ class Installation:
         self.data_dir = data_dir
         self.settings = settings
         self.run_dir = run_dir_of(data_dir)
+        self.window_closed = threading.Event()
+        """Set when the screen was closed, or cannot be kept alive."""
 
     def faces(self) -> LinkClient:
         """Connect to faces as staff."""
@@ -103,6 +109,7 @@ def open_installation(
     pids: Callable[[str, int], None] | None = None,
     with_people: bool = False,
     env: Mapping[str, str] | None = None,
+    screen: tuple[str, ...] = (),
 ) -> Iterator[Installation]:
     """Attach to the running processes of an installation, else start them for this call.
 
@@ -112,6 +119,7 @@ def open_installation(
         pids: Told the name and process id of everything started (for crash tests).
         with_people: Start the simulated customers too.
         env: Where the key source is named; the environment, unless the caller has its own.
+        screen: Words for faces that make it open its window; it is never attached to then.
 
     Raises:
         SmileTillError: A setting, a key, a vault or a journal is not in order, with its own mend.
@@ -119,6 +127,12 @@ def open_installation(
     settings = load_settings(data_dir)
     installation = Installation(data_dir, settings)
     if installation.is_up("faces") and installation.is_up("money"):
+        if screen:
+            raise SetupError(
+                "SmileTill already runs on this data directory.",
+                code="already_running",
+                mend="Stop it first, or use another --data directory.",
+            )
         yield installation
         return
     with ExitStack() as stack:
@@ -132,7 +146,12 @@ def open_installation(
         if with_people:
             crew.start("people", None)
         crew.start("money", keys["money"])
-        crew.start("faces", keys["faces"])
+        crew.start(
+            "faces",
+            keys["faces"],
+            words=screen,
+            closes=installation.window_closed if screen else None,
+        )
         crew.watch()
         yield installation
 
@@ -183,8 +202,21 @@ class _Crew:
         self._stopping = threading.Event()
         self._watcher: threading.Thread | None = None
 
-    def start(self, name: str, key: bytes | None) -> None:
+    def start(
+        self,
+        name: str,
+        key: bytes | None,
+        *,
+        words: tuple[str, ...] = (),
+        closes: threading.Event | None = None,
+    ) -> None:
         """Start one process and wait until it is ready.
+
+        Args:
+            name: Which.
+            key: Its own key, or None.
+            words: What it is told besides where its data lie.
+            closes: Set when it has ended by itself and as it should, or cannot be kept alive.
 
         Raises:
             SmileTillError: It could not start, in its own words.
@@ -192,7 +224,7 @@ class _Crew:
         began = time.monotonic()
         while True:
             try:
-                process = self._spawn(name, key)
+                process = self._spawn(name, key, words)
             except SmileTillError as error:
                 waited_s = time.monotonic() - began
                 if error.code == _BANK_RUNS and waited_s > BANK_PREDECESSOR_S_MAX:
@@ -203,7 +235,7 @@ class _Crew:
                 # Processes of a command that was killed end by themselves, a moment later.
                 time.sleep(PREDECESSOR_POLL_S)
                 continue
-            self._children.append(_Child(name, key, process, [began]))
+            self._children.append(_Child(name, key, process, [began], words, closes))
             return
 
     def watch(self) -> None:
@@ -225,7 +257,9 @@ class _Crew:
                 child.process.kill()
                 child.process.wait()
 
-    def _spawn(self, name: str, key: bytes | None) -> subprocess.Popen[bytes]:
+    def _spawn(
+        self, name: str, key: bytes | None, more: tuple[str, ...]
+    ) -> subprocess.Popen[bytes]:
         reading, writing = os.pipe()
         inherited = [writing]
         words = [*process_command(_MODULES[name]), "--data", str(self._data_dir)]
@@ -235,6 +269,7 @@ class _Crew:
             key_fd = write_key(key)
             inherited.append(key_fd)
             words += ["--key-fd", str(key_fd)]
+        words += more
         process = subprocess.Popen(
             [*_prefix(name), *words],
             pass_fds=inherited,
@@ -263,14 +298,19 @@ class _Crew:
                     self._restart(child)
 
     def _restart(self, child: _Child) -> None:
+        if child.closes is not None and child.process.returncode == 0:
+            child.closes.set()
+            return
         now = time.monotonic()
         child.starts = [at for at in child.starts if now - at < RESTART_WINDOW_S]
         if len(child.starts) > RESTARTS_MAX:
+            if child.closes is not None:
+                child.closes.set()
             return
         child.starts.append(now)
         logger.warning("the %s process died and is started again", child.name)
         try:
-            child.process = self._spawn(child.name, child.key)
+            child.process = self._spawn(child.name, child.key, child.words)
         except SmileTillError as error:
             logger.error("the %s process cannot start: %s", child.name, error)  # noqa: TRY400
 

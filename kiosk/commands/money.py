@@ -1,17 +1,23 @@
-"""`smiletill money …`: look at the orders and check the journal, without the money process.
+"""`smiletill money …`: look at the orders, check the journal, send an order to a running till.
 
-Both words only read the journal, so they work while the till is selling and need no key.
+`orders` and `journal` only read the journal, so they work while the till is selling and need no
+key; `order` speaks to the running money process as a till does.
 """
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from kiosk.commands.common import data_option, emit, json_option
-from kiosk.domain.money import Money
+from kiosk.domain.ids import OrderId, parse_order_id
+from kiosk.domain.money import Money, parse_amount
+from kiosk.link.protocol import OpenOrder, OrderStatus
+from kiosk.settings import load_settings
+from kiosk.supervisor import Installation
 
 
 @click.group()
@@ -35,6 +41,25 @@ def orders(*, only_open: bool, data_dir: Path, as_json: bool) -> None:
         for row in found
     ]
     emit({"orders": found}, as_json, "\n".join(lines) or "No orders.")
+
+
+@money.command()
+@click.option("--amount", required=True, help="What is owed, like 12.50.")
+@click.option("--order", help="Order id; the same id and amount is the same order.")
+@data_option
+@json_option
+def order(*, amount: str, order: str | None, data_dir: Path, as_json: bool) -> None:
+    """Send an order to the till that runs on this data directory; its screen shows it."""
+    order_id = OrderId(f"o-{secrets.token_hex(6)}") if order is None else parse_order_id(order)
+    settings = load_settings(data_dir)
+    due = parse_amount(amount, settings.currency)
+    with Installation(data_dir, settings).money() as till:
+        status = till.call(OpenOrder(order_id, due), OrderStatus)
+    emit(
+        {"order": order_id, "state": status.state.value, "reason": status.reason},
+        as_json,
+        f"{order_id}  {due}  {status.state.value}",
+    )
 
 
 @money.group()

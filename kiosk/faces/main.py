@@ -10,10 +10,12 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from kiosk.domain.errors import SmileTillError
 from kiosk.domain.evidence import CameraKind
 from kiosk.domain.identification import SearchPolicy, duplicate_threshold
 from kiosk.domain.ids import PackId
@@ -31,6 +33,9 @@ from kiosk.link.process import read_key, run_process
 from kiosk.link.protocol import CameraSpec, Progress
 from kiosk.link.server import Service
 from kiosk.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from kiosk.faces.terminal import Terminal, TerminalParts
 
 OUTBOX_EVERY_S = 5.0
 """Seconds between two tries to deliver revocations that wait."""
@@ -54,6 +59,10 @@ class FacesProcess:
         finally:
             key[:] = bytes(len(key))
         room = VisionRoom(data_dir)
+        self._room = room
+        self._settings = settings
+        self.on_enrolling: Callable[[bool], None] = lambda _enrolling: None
+        """Told from any thread when staff begin and end to enrol somebody."""
         self._desk = Desk(self._tools(data_dir, room))
         self._desk.start()
         self.service = FacesService(
@@ -68,6 +77,24 @@ class FacesProcess:
         self._stopping = threading.Event()
         self._courier = threading.Thread(target=self._deliver, name="outbox")
         self._courier.start()
+
+    def terminal_parts(self, camera: CameraSpec) -> TerminalParts:
+        """Return what a screen needs; payments without a screen are refused from now on."""
+        from kiosk.faces.terminal import TerminalParts  # noqa: PLC0415 - it loads Qt
+
+        self.service.screen_on = True
+        return TerminalParts(
+            run_dir=self._run_dir,
+            room=self._room,
+            gallery=self._gallery,
+            people=self.service.people,
+            pack_of=lambda: self.service.pack_for(None),
+            camera=camera,
+            policy=policy_of(self._settings),
+            payee=self._settings.payee,
+            language=os.environ.get("SMILETILL_LANGUAGE") or self._settings.screen.language,
+            staff_codes=self._settings.screen.staff_codes,
+        )
 
     def close(self) -> None:
         """Stop delivering, overwrite the gallery, close the vault."""
@@ -84,7 +111,11 @@ class FacesProcess:
         def take(
             spec: CameraSpec, pack: PackId
         ) -> Generator[Progress, None, Samples | CaptureRefusal]:
-            return capture(room, spec, pack, self._run_dir)
+            self.on_enrolling(True)
+            try:
+                return (yield from capture(room, spec, pack, self._run_dir))
+            finally:
+                self.on_enrolling(False)
 
         def link(kind: CameraKind | None) -> MoneyLink:
             return MoneyLink(self._run_dir, kind, sandbox_only=False)
@@ -128,18 +159,47 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--key-fd", type=int, required=True)
     parser.add_argument("--ready-fd", type=int)
+    parser.add_argument("--screen", action="store_true")
+    parser.add_argument("--windowed", action="store_true")
+    parser.add_argument("--camera-kind", type=CameraKind, default=CameraKind.DEVICE)
+    parser.add_argument("--camera-device", type=int, default=0)
+    parser.add_argument("--camera-path", default="")
     options = parser.parse_args(arguments)
     os.umask(0o077)
     made: list[FacesProcess] = []
+    terminal: list[Terminal] = []
+    camera = CameraSpec(options.camera_kind, options.camera_device, options.camera_path)
 
     def build() -> Service:
         made.append(FacesProcess(options.data, read_key(options.key_fd)))
+        if options.screen:
+            terminal.append(_terminal(made[0], camera, windowed=options.windowed))
         return made[0].service
 
     def close(_: Service) -> None:
         made[0].close()
 
-    return run_process("faces", options.data / "run", options.ready_fd, build, close)
+    def serve(stop: threading.Event) -> None:
+        if terminal:
+            terminal[0].run(stop)
+        else:
+            stop.wait()
+
+    return run_process("faces", options.data / "run", options.ready_fd, build, close, serve)
+
+
+def _terminal(process: FacesProcess, camera: CameraSpec, *, windowed: bool) -> Terminal:
+    """Make the screen; without one the process has nothing to do and is closed again."""
+    # Imported here: without a screen, Qt is not loaded.
+    from kiosk.faces.terminal import Terminal  # noqa: PLC0415
+
+    try:
+        terminal = Terminal(process.terminal_parts(camera), windowed=windowed)
+    except SmileTillError:
+        process.close()
+        raise
+    process.on_enrolling = terminal.model.enrolling_changed.emit
+    return terminal
 
 
 if __name__ == "__main__":

@@ -87,11 +87,13 @@ class FacesService:
         self._run_dir = run_dir
         self._vault = vault
         self._gallery = gallery
-        self._people = VaultPeople(vault, gallery)
+        self.people = VaultPeople(vault, gallery)
         self._room = room
         self._desk = desk
         self._policy = policy
         self._network = network
+        self.screen_on = False
+        """Whether customers pay at a screen of this process."""
 
     def admit(self, hello: Hello) -> None:
         """Talk to staff and to the supervisor only."""
@@ -109,6 +111,12 @@ class FacesService:
     def handle(self, hello: Hello, message: AnyMessage) -> Iterator[AnyMessage]:
         """Answer one message."""
         match message:
+            case PayHeadless() if self.screen_on:
+                raise SetupError(
+                    "This terminal has a screen, where its customers pay.",
+                    code="screen_runs",
+                    mend="Send the order to the screen: smiletill money order.",
+                )
             case PayHeadless():
                 yield from self._pay(message)
             case EnrolPerson() | ListPeople() | ShowPerson() | ErasePerson():
@@ -124,7 +132,7 @@ class FacesService:
         kind = None if request.camera is None else request.camera.kind
         # What is typed on a command line could be anybody's script: sandbox only.
         typed = any(word is not None for word in (request.pin, request.phone, request.phone_digits))
-        pack = None if request.camera is None else self._pack_for(request.pack)
+        pack = None if request.camera is None else self.pack_for(request.pack)
         # A PAD made for simulated people vouches for nobody real.
         simulated = pack is not None and self._room.is_sandbox_only(pack)
         with MoneyLink(self._run_dir, kind, sandbox_only=typed or simulated) as money:
@@ -132,7 +140,7 @@ class FacesService:
                 yield from HeadlessSession(
                     request,
                     money=money,
-                    people=self._people,
+                    people=self.people,
                     camera=None,
                     eyes=_no_eyes,
                     policy=self._policy,
@@ -142,7 +150,7 @@ class FacesService:
                 yield from HeadlessSession(
                     request,
                     money=money,
-                    people=self._people,
+                    people=self.people,
                     camera=camera_of(
                         request.camera,
                         run_dir=self._run_dir,
@@ -158,7 +166,12 @@ class FacesService:
                     policy=self._policy,
                 ).run()
 
-    def _pack_for(self, asked: str | None) -> PackId:
+    def pack_for(self, asked: str | None) -> PackId:
+        """Return the pack that people here are enrolled with, or the one that was asked for.
+
+        Raises:
+            SmileTillError: They differ, or it cannot be used.
+        """
         enrolled_with = self._vault.pack()
         if enrolled_with is None:
             return self._room.resolve(asked)

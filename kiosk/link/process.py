@@ -96,12 +96,17 @@ def read_report(line: bytes, name: str) -> None:
     )
 
 
+def _wait(stop: threading.Event) -> None:
+    stop.wait()
+
+
 def run_process(
     name: str,
     run_dir: Path,
     ready_fd: int | None,
     build: Callable[[], Service],
     close: Callable[[Service], None],
+    serve: Callable[[threading.Event], None] = _wait,
 ) -> int:
     """Build a service, serve it until SIGTERM or SIGINT, close it.
 
@@ -111,6 +116,8 @@ def run_process(
         ready_fd: Pipe to the parent, or None.
         build: Makes the service; what it raises is reported, not traced.
         close: Ends what `build` made.
+        serve: What the main thread does meanwhile; returns when the event is set, or when the
+            process is to end by itself.
 
     Returns:
         The exit code.
@@ -135,7 +142,7 @@ def run_process(
     try:
         with LinkServer(run_dir, service):
             report(ready_fd, None)
-            stop.wait()
+            serve(stop)
     except AlreadyRunningError as error:
         report(ready_fd, error)
         return error.exit_code

@@ -128,9 +128,9 @@ class StreamCamera:
         except BadInputError as error:
             self._close()
             raise CameraInputError(error.message, code=error.code, mend=error.mend) from error
-        except SetupError:
+        except SetupError as error:
             self._close()
-            raise
+            raise _as_device_error(error) from error
         return self
 
     def __exit__(
@@ -162,10 +162,9 @@ class StreamCamera:
             yield Frame(image.reshape(height, width, 3), index, last_ms)
 
     def _read_header(self) -> tuple[int, int, int, int] | None:
+        raw = bytes(self._exactly(HEADER_BYTES))
         try:
-            header = decode_header(bytes(self._exactly(HEADER_BYTES)))
-        except CameraDeviceError:
-            raise
+            header = decode_header(raw)
         except SetupError as error:
             raise _as_device_error(error) from error
         if header.is_end:

@@ -200,9 +200,7 @@ class Display(QObject):
     def must_be_seen(self) -> bool:
         """Say whether the end stays until somebody has seen it."""
         session = self._session
-        return session is not None and (
-            session.must_be_seen or session.outcome is Outcome.UNKNOWN
-        )
+        return session is not None and (session.must_be_seen or session.outcome is Outcome.UNKNOWN)
 
     def is_interrupted(self) -> bool:
         """Say whether the session was cut off and is only being brought to its end."""
@@ -248,7 +246,7 @@ class Display(QObject):
     hasOrder = Property(bool, has_order, notify=changed)  # noqa: N815 - names of QML
     amountText = Property(str, amount_text, notify=changed)  # noqa: N815
     payeeText = Property(str, payee_text, notify=changed)  # noqa: N815
-    billLines = Property("QVariantList", lines, notify=changed)  # noqa: N815
+    billLines = Property(list, lines, notify=changed)  # noqa: N815
     accountText = Property(str, account_text, notify=changed)  # noqa: N815
     hintText = Property(str, hint_text, notify=changed)  # noqa: N815
     askText = Property(str, ask_text, notify=changed)  # noqa: N815
@@ -271,7 +269,7 @@ class Display(QObject):
     firstVisit = Property(bool, is_first_visit, notify=changed)  # noqa: N815
     staffCanClose = Property(bool, staff_can_close, notify=changed)  # noqa: N815
     looking = Property(bool, is_looking, notify=changed)
-    text = Property("QVariantMap", words, notify=changed)
+    text = Property(dict, words, notify=changed)
 
 
 _SHOWN = (

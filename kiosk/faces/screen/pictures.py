@@ -15,12 +15,15 @@ from PySide6.QtCore import QEventLoop
 from PySide6.QtQuick import QQuickWindow
 
 from kiosk.domain.consent import Basis, SmileGauge
+from kiosk.domain.evidence import PadVerdict
+from kiosk.domain.identification import Identification
 from kiosk.domain.ids import OrderId, PayerAlias, PersonId
 from kiosk.domain.mandate import DEFAULT_LIMITS, MandateFacts, MandateState
 from kiosk.domain.money import Money
 from kiosk.domain.order import Order, OrderLine, OrderState, Outcome
 from kiosk.domain.session import Phase, Session, new_session
 from kiosk.domain.session import events as ev
+from kiosk.domain.session.look import Look
 from kiosk.domain.stepup import Factor, Requirement, StepUpPolicy
 from kiosk.faces.screen.application import application, close_window, load_window
 from kiosk.faces.screen.session_model import SessionModel
@@ -161,7 +164,19 @@ class PosedModel(SessionModel):
 class _NoLooker:
     """Stands where the camera would be."""
 
-    open = look = finish = look_again = claim = close = wipe = lambda *_: None  # noqa: E731
+    def prepare(self) -> None:
+        """Do nothing, as everything here does."""
+
+    open = look_again = close = wipe = prepare
+
+    def look(self) -> Look | None:
+        return None
+
+    def finish(self) -> Look:
+        return Look(PadVerdict.UNDECIDED, None, "")
+
+    def claim(self, digits: str) -> Identification | None:
+        raise AssertionError(len(digits))
 
 
 def take_pictures(

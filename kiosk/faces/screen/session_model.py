@@ -24,10 +24,9 @@ from kiosk.domain.session import effects as fx
 from kiosk.domain.session import events as ev
 from kiosk.domain.session.look import Look, meaning
 from kiosk.domain.stepup import StepUpPolicy
-from kiosk.faces.screen.entry import Entry
 from kiosk.faces.screen.display import Display
 from kiosk.faces.screen.texts import Texts
-from kiosk.faces.screen.views import Overlay, View, view_of
+from kiosk.faces.screen.views import Overlay, View
 from kiosk.faces.screen.workers import Cashier, LinkWorker, Looker, Trouble, VisionWorker
 from kiosk.link.protocol import OrderOffer
 
@@ -481,5 +480,3 @@ class SessionModel(Display):
         self._staff_wrong = False
         self._entry.clear()
         self._refresh()
-
-

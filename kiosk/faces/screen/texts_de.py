@@ -79,7 +79,10 @@ REASONS: dict[str, tuple[str, str]] = {
     "order_busy": ("Diese Rechnung wird gerade anders bezahlt.", _STAFF),
     "paid_elsewhere": ("Diese Rechnung wurde an der Kasse bezahlt.", "Vielen Dank!"),
     "closed_by_staff": ("Diese Rechnung wurde an der Kasse bezahlt.", "Vielen Dank!"),
-    "order_paid_elsewhere": ("Die Rechnung wurde an der Kasse bezahlt.", "Hier wurde nichts abgebucht."),
+    "order_paid_elsewhere": (
+        "Die Rechnung wurde an der Kasse bezahlt.",
+        "Hier wurde nichts abgebucht.",
+    ),
     "refund_due": ("Diese Rechnung wurde zweimal bezahlt.", "Das Personal gibt das Geld zurück."),
     "nobody_came": ("Niemand kam zum Bezahlen.", "Die Rechnung ging an die Kasse zurück."),
     "timed_out": ("Das hat zu lange gedauert.", _AGAIN),
@@ -123,7 +126,10 @@ REASONS: dict[str, tuple[str, str]] = {
     "pin_format": ("Eine PIN hat sechs Ziffern.", _AGAIN),
     "pin_locked": ("Die PIN ist nach Fehlversuchen gesperrt.", "Bitte fragen Sie das Personal."),
     "pin_too_soon": ("Zu früh nach einer falschen PIN.", "Warten Sie kurz."),
-    "pin_terminal_paused": ("Zu viele falsche PINs an diesem Gerät.", "Bitte an der Kasse bezahlen."),
+    "pin_terminal_paused": (
+        "Zu viele falsche PINs an diesem Gerät.",
+        "Bitte an der Kasse bezahlen.",
+    ),
     "pin_required": ("Diese Zahlung braucht Ihre PIN.", _AGAIN),
     "pin_token_bad": ("Die PIN ist abgelaufen.", _AGAIN),
     "order_not_open": ("Diese Rechnung kann nicht mehr bezahlt werden.", _STAFF),

@@ -6,7 +6,8 @@ WORDS: dict[str, str] = {
     "idle_title": "Nothing to pay",
     "idle_text": "Your bill appears here when it is ready.",
     "offline_title": "One moment, please",
-    "offline_text": "The till is not answering. Nothing can be paid here right now; please ask staff.",
+    "offline_text": "The till is not answering. Nothing can be paid here right now;"
+    " please ask staff.",
     "enrolling_title": "Somebody is signing up",
     "enrolling_text": "Staff are enrolling a customer. Please wait a moment.",
     "to_pay": "To pay",
@@ -123,7 +124,10 @@ REASONS: dict[str, tuple[str, str]] = {
     "phone_or_pin_wrong": ("Number or PIN is wrong.", _AGAIN),
     "pin_wrong": ("The PIN is wrong.", _AGAIN),
     "pin_format": ("A PIN has six digits.", _AGAIN),
-    "pin_locked": ("This PIN is locked after wrong tries.", "Please ask staff, or pay at the till."),
+    "pin_locked": (
+        "This PIN is locked after wrong tries.",
+        "Please ask staff, or pay at the till.",
+    ),
     "pin_too_soon": ("Too soon after a wrong PIN.", "Wait a moment, then try again."),
     "pin_terminal_paused": ("Too many wrong PINs at this terminal.", "Please pay at the till."),
     "pin_required": ("This payment needs your PIN.", _AGAIN),

@@ -15,6 +15,7 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from PySide6.QtCore import QObject, Signal
@@ -39,6 +40,10 @@ logger = logging.getLogger(__name__)
 
 class Looker(Protocol):
     """Camera and eyes of one session after another; used on the vision thread only."""
+
+    def prepare(self) -> None:
+        """Load what takes long, before the first customer. Opens no camera."""
+        ...
 
     def open(self) -> None:
         """Open the camera and be ready to look. Raises `SmileTillError`."""
@@ -172,17 +177,17 @@ class VisionWorker(QObject):
         self._orders.put((_Order.WIPE, 0, ""))
 
     def _run(self) -> None:
-        going = True
-        while going:
+        self._guard(self._looker.prepare)
+        kind = _Order.WIPE
+        while kind is not _Order.STOP:
             try:
                 busy = self._is_open and self._watching
                 order = self._orders.get_nowait() if busy else self._orders.get()
             except queue.Empty:
                 self._guard(self._look)
                 continue
-            kind, ticket, digits = order
-            going = kind is not _Order.STOP
-            self._guard(lambda: self._obey(kind, ticket, digits))
+            kind = order[0]
+            self._guard(partial(self._obey, *order))
 
     def _guard(self, work: Callable[[], None]) -> None:
         try:

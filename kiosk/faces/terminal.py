@@ -1,0 +1,286 @@
+"""The terminal: puts the real eyes, camera and money behind the screen.
+
+The composition root of the screen; `kiosk.faces.main` hands it the parts of the process.
+A camera that is not live plays at the speed of its own clock, since a customer at a screen has none
+but real time.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kiosk.domain.errors import SmileTillError
+from kiosk.domain.identification import Identification, SearchPolicy
+from kiosk.domain.ids import OrderId, OrderNonce, PackId
+from kiosk.domain.order import OrderState
+from kiosk.domain.session import events as ev
+from kiosk.domain.session.look import Look
+from kiosk.domain.stepup import StepUpPolicy
+from kiosk.faces.camera.choice import camera_of
+from kiosk.faces.eyes import Eyes
+from kiosk.faces.money_link import MoneyLink
+from kiosk.faces.screen.application import application, close_window, load_window, run_until
+from kiosk.faces.screen.session_model import SessionModel
+from kiosk.faces.teller import People, Question, Teller
+from kiosk.faces.vault.gallery import Gallery
+from kiosk.faces.vision.room import Sight, VisionRoom
+from kiosk.link.protocol import (
+    AbortOrder,
+    AcknowledgeOrder,
+    CameraSpec,
+    CloseElsewhere,
+    Done,
+    NextOrder,
+    OrderOffer,
+    OrderStatus,
+)
+
+if TYPE_CHECKING:
+    from kiosk.faces.camera.port import Frame
+
+NEXT_WAIT_MS = 800
+WRONG_CODES_MAX = 3
+CODE_PAUSE_S = 60.0
+"""After three wrong staff codes in a row none is looked at for a minute."""
+
+logger = logging.getLogger(__name__)
+
+
+class RoomLooker:
+    """The vision room and one camera, as the screen's `Looker`; for the vision thread only.
+
+    Args:
+        room: Lends the networks.
+        gallery: Who can be meant.
+        pack_of: Tells the pack that people here are enrolled with.
+        spec: Which camera.
+        run_dir: Where the simulated people's socket lies.
+    """
+
+    def __init__(
+        self,
+        room: VisionRoom,
+        gallery: Gallery,
+        pack_of: Callable[[], PackId],
+        spec: CameraSpec,
+        run_dir: Path,
+    ) -> None:
+        """Open and load nothing."""
+        self._room = room
+        self._gallery = gallery
+        self._pack_of = pack_of
+        self._spec = spec
+        self._run_dir = run_dir
+        self._visit = ExitStack()
+        self._camera = ExitStack()
+        self._frames: Iterator[Frame] | None = None
+        self._eyes: Eyes | None = None
+        self._began: tuple[float, int] | None = None
+
+    def prepare(self) -> None:
+        """Load the networks."""
+        with self._room.visit(self._pack_of()):
+            logger.info("the networks are loaded")
+
+    def open(self) -> None:
+        """Take the room, open the camera, begin with nothing seen."""
+        sight: Sight = self._visit.enter_context(self._room.visit(self._pack_of()))
+        self._eyes = Eyes(
+            sight.pack,
+            sight.pipeline,
+            self._gallery,
+            policy=SearchPolicy(),
+            tails=sight.tails,
+        )
+        make = camera_of(
+            self._spec, run_dir=self._run_dir, pad_sandbox_only=sight.pack.sandbox_only
+        )
+        self._began = None
+        self._frames = self._camera.enter_context(make()).frames()
+
+    def look(self) -> Look | None:
+        """Look at the next frame, at its time."""
+        assert self._eyes is not None
+        assert self._frames is not None
+        frame = next(self._frames, None)
+        if frame is None:
+            return None
+        if not self._spec.kind.is_live:
+            self._wait_for(frame.at_ms)
+        return self._eyes.look(frame)
+
+    def finish(self) -> Look:
+        """Say what it came to."""
+        assert self._eyes is not None
+        return self._eyes.finish()
+
+    def look_again(self) -> None:
+        """Go on after a pause."""
+        if self._eyes is not None:
+            self._eyes.look_again()
+
+    def claim(self, digits: str) -> Identification | None:
+        """Search among the people with these digits."""
+        return None if self._eyes is None else self._eyes.claim(digits)
+
+    def close(self) -> None:
+        """Close the camera."""
+        self._frames = None
+        self._camera.pop_all().close()
+
+    def wipe(self) -> None:
+        """Forget what was seen and give the room back."""
+        if self._eyes is not None:
+            self._eyes.wipe()
+            self._eyes = None
+        self._visit.pop_all().close()
+
+    def _wait_for(self, at_ms: int) -> None:
+        now = time.monotonic()
+        if self._began is None:
+            self._began = now, at_ms
+        began, first_ms = self._began
+        time.sleep(max(0.0, began + (at_ms - first_ms) / 1_000 - now))
+
+
+class MoneyCashier:
+    """The link to money, as the screen's `Cashier`; for the link thread only.
+
+    Args:
+        money: The link.
+        people: The vault's answers.
+        staff_codes: Who may close a bill as paid at the till, and by which code.
+    """
+
+    def __init__(self, money: MoneyLink, people: People, staff_codes: Mapping[str, str]) -> None:
+        """Turn to no order yet."""
+        self._money = money
+        self._people = people
+        self._staff_codes = staff_codes
+        self._teller: Teller | None = None
+        self._wrong_codes = 0
+        self._deaf_until = 0.0
+
+    def next_order(self) -> OrderOffer | None:
+        """Wait a moment for an order, and turn to it."""
+        offer = self._money.ask(NextOrder(NEXT_WAIT_MS), object)
+        if not isinstance(offer, OrderOffer):
+            return None
+        nonce = offer.nonce or OrderNonce("")
+        self._teller = Teller(self._money, self._people, offer.order, nonce, on_screen=True)
+        return offer
+
+    def answer(self, question: Question) -> ev.Event:
+        """Ask for the order at hand."""
+        assert self._teller is not None
+        return self._teller.answer(question)
+
+    def outcome(self) -> ev.Event:
+        """Ask what became of the order at hand."""
+        assert self._teller is not None
+        return self._teller.outcome()
+
+    def state(self, order_id: OrderId) -> OrderState:
+        """Ask how far an order has come."""
+        return self._money.status(order_id).state
+
+    def acknowledge(self, order_id: OrderId) -> None:
+        """Say that somebody has seen the end."""
+        self._money.ask(AcknowledgeOrder(order_id), Done)
+
+    def take_back(self, order_id: OrderId, reason: str) -> None:
+        """Give the order back to the till."""
+        self._money.ask(AbortOrder(order_id, reason), OrderStatus)
+
+    def close_elsewhere(self, order_id: OrderId, code: str) -> bool:
+        """Close an order as paid at the till, if the code is somebody's."""
+        staff = self._who(code)
+        if staff is None:
+            return False
+        status = self._money.ask(CloseElsewhere(order_id, staff), OrderStatus)
+        return status.state is OrderState.PAID_ELSEWHERE
+
+    def _who(self, code: str) -> str | None:
+        now = time.monotonic()
+        if now < self._deaf_until:
+            return None
+        # Every code is compared, so that the time tells nothing.
+        fits = [
+            name
+            for name, known in self._staff_codes.items()
+            if hmac.compare_digest(known.encode(), code.encode())
+        ]
+        self._wrong_codes = 0 if fits else self._wrong_codes + 1
+        if self._wrong_codes >= WRONG_CODES_MAX:
+            self._wrong_codes, self._deaf_until = 0, now + CODE_PAUSE_S
+        return fits[0] if fits else None
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalParts:
+    """What the process lends to its screen."""
+
+    run_dir: Path
+    room: VisionRoom
+    gallery: Gallery
+    people: People
+    pack_of: Callable[[], PackId]
+    camera: CameraSpec
+    policy: StepUpPolicy
+    payee: str
+    language: str
+    staff_codes: Mapping[str, str]
+
+
+class Terminal:
+    """The screen of one faces process; made, run and closed on the main thread."""
+
+    def __init__(self, parts: TerminalParts, *, windowed: bool) -> None:
+        """Make the window and its session; nothing runs yet.
+
+        Raises:
+            SetupError: There is no display, or the QML is damaged.
+        """
+        application()
+        looker = RoomLooker(parts.room, parts.gallery, parts.pack_of, parts.camera, parts.run_dir)
+        self._money = MoneyLink(
+            parts.run_dir, parts.camera.kind, sandbox_only=_is_sandbox_only(parts)
+        )
+        self.model = SessionModel(
+            looker,
+            MoneyCashier(self._money, parts.people, parts.staff_codes),
+            policy=parts.policy,
+            payee=parts.payee,
+            language=parts.language,
+            staff_can_close=bool(parts.staff_codes),
+        )
+        self._engine, self._window = load_window({"session": self.model, "windowed": windowed})
+
+    def run(self, stop: threading.Event) -> None:
+        """Show until the window is closed or the process is told to stop."""
+        self.model.start()
+        run_until(stop)
+        ended = self.model.stop()
+        close_window(self._engine, self._window)
+        if ended:
+            self._money.close()
+        else:
+            # It waits for money, which brings the payment to its end without us.
+            logger.warning("a thread of the screen did not end in time")
+
+
+def _is_sandbox_only(parts: TerminalParts) -> bool:
+    """Say whether the pack in use may never meet a real bank; one that is missing says so later."""
+    try:
+        return parts.room.is_sandbox_only(parts.pack_of())
+    except SmileTillError as error:
+        logger.warning("the model pack cannot be used: %s", error.code)
+        return True
