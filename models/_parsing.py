@@ -52,6 +52,7 @@ def read_manifest(path: Path, *, folder: Path, shipped_dir: Path) -> Pack:
     if not PACK_NAME.fullmatch(name):
         raise table.error("name must be lower-case letters, digits and _")
     number = table.whole("version", least=1, most=1_000_000)
+    sandbox_only = table.flag("sandbox_only") if "sandbox_only" in table else False
     stages = Table(path, "stage", table.take("stage"))
     pack = Pack(
         id=f"{name}@{number}",
@@ -67,9 +68,9 @@ def read_manifest(path: Path, *, folder: Path, shipped_dir: Path) -> Pack:
             else None
         ),
         thresholds=MappingProxyType(Table(path, "thresholds", table.take("thresholds")).numbers()),
-        calibration=_calibration(path, table, shipped_dir),
+        calibration=_calibration(path, table, shipped_dir, sandbox_only=sandbox_only),
         commercial_use=table.flag("commercial_use"),
-        sandbox_only=table.flag("sandbox_only") if "sandbox_only" in table else False,
+        sandbox_only=sandbox_only,
     )
     stages.close()
     table.close()
@@ -79,17 +80,33 @@ def read_manifest(path: Path, *, folder: Path, shipped_dir: Path) -> Pack:
     return pack
 
 
-def _calibration(path: Path, table: Table, shipped_dir: Path) -> Mapping[str, object]:
+def _calibration(
+    path: Path, table: Table, shipped_dir: Path, *, sandbox_only: bool
+) -> Mapping[str, object]:
     values = table.take("calibration") if "calibration" in table else {}
     if not isinstance(values, dict):
         raise manifest_error(path, "has a calibration that is not a table")
     if "from_pack" in values:
+        source = values.pop("only_source", None)
+        if source is not None and not sandbox_only:
+            # The worst set must win wherever real people are searched.
+            raise manifest_error(path, "may leave out calibration sets only if it is sandbox_only")
         lender = _lender(Table(path, "calibration", values), shipped_dir)
         values = read_toml(lender).take("calibration")
         # It names the encoder that it was measured with, so it fits that encoder only.
         if not isinstance(values, dict) or "from_pack" in values:
             raise manifest_error(path, "takes its calibration from a pack that has none of its own")
+        if source is not None:
+            values = {**values, "impostor_tail": _tails_of(path, values, source)}
     return MappingProxyType(values)
+
+
+def _tails_of(path: Path, values: Mapping[str, object], source: object) -> list[object]:
+    tails = values.get("impostor_tail")
+    kept = [it for it in tails if it.get("source") == source] if isinstance(tails, list) else []
+    if not kept:
+        raise manifest_error(path, f"asks for the calibration set {source!r}, which is not there")
+    return kept
 
 
 def _lender(table: Table, shipped_dir: Path) -> Path:

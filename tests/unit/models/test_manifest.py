@@ -199,6 +199,86 @@ def test_only_a_shipped_pack_with_its_own_stage_lends(starter_copy: Path, lender
         load_pack(starter_copy, verify=False)
 
 
+def test_the_sandbox_pack_is_starter_with_a_pad_of_its_own_for_simulated_people() -> None:
+    """It borrows everything but PAD, says what it is, and starter does not say so of itself."""
+    sandbox, starter = (load_pack(SHIPPED_DIR / name) for name in ("sandbox", "starter"))
+
+    assert sandbox.sandbox_only
+    assert not starter.sandbox_only
+    assert (starter.detector, starter.encoder, starter.expression) == (
+        sandbox.detector,
+        sandbox.encoder,
+        sandbox.expression,
+    )
+    lent = sandbox.calibration["impostor_tail"]
+    assert lent == [starter.calibration["impostor_tail"][0]]
+    assert sandbox.calibration["encoder_sha256"] == sandbox.encoder.sha256
+    assert sandbox.own_stages == sandbox.pad != starter.pad
+
+
+def borrowing(starter_copy: Path, table: str, words: str) -> Path:
+    """A copy of starter called `other`, with one table replaced by `words`."""
+    manifest = starter_copy / MANIFEST_NAME
+    text = manifest.read_text(encoding="utf-8").replace('name = "starter"', 'name = "other"')
+    start = text.index(table)
+    end = text.index("\n[[" if "pad" not in table and "encoder" in table else "\n[", start + 2)
+    manifest.write_text(f"{text[:start]}{table}\n{words}\n{text[end:]}", encoding="utf-8")
+    return starter_copy
+
+
+@pytest.mark.parametrize("stage", ["detector", "encoder"])
+@pytest.mark.parametrize(
+    ("words", "is_fine"),
+    [
+        ('from_pack = "starter"', True),
+        ('from_pack = "sandbox"', False),
+        ('from_pack = "../starter"', False),
+        ('from_pack = "starter"\nfile = "x.onnx"', False),
+    ],
+)
+def test_detector_and_encoder_are_lent_whole_and_one_step_deep(
+    starter_copy: Path, stage: str, words: str, *, is_fine: bool
+) -> None:
+    """From a pack that has its own, and with nothing added."""
+    folder = borrowing(starter_copy, f"[stage.{stage}]", words)
+
+    if is_fine:
+        assert SHIPPED_DIR / "starter" == getattr(load_pack(folder), stage).file.parent
+    else:
+        with pytest.raises(PackManifestError):
+            load_pack(folder, verify=False)
+
+
+def test_pad_is_never_lent(starter_copy: Path) -> None:
+    """A pack answers for its own presentation attack detection."""
+    with pytest.raises(PackManifestError):
+        load_pack(borrowing(starter_copy, "[[stage.pad]]", 'from_pack = "sandbox"'), verify=False)
+
+
+@pytest.mark.parametrize("lender", ["sandbox", "nobody", "../starter"])
+def test_calibration_is_lent_by_whoever_measured_it(starter_copy: Path, lender: str) -> None:
+    """Not by a pack that borrowed it, nor by a path."""
+    manifest = starter_copy / MANIFEST_NAME
+    text = manifest.read_text(encoding="utf-8").replace('name = "starter"', 'name = "other"')
+    text = text[: text.index("[calibration]")]
+    manifest.write_text(f'{text}[calibration]\nfrom_pack = "{lender}"\n', encoding="utf-8")
+
+    with pytest.raises(PackManifestError):
+        load_pack(starter_copy, verify=False)
+
+
+@pytest.mark.parametrize("value", ['"yes"', "1"])
+def test_sandbox_only_is_true_or_false(starter_copy: Path, value: str) -> None:
+    """A misspelt mark must not be an absent one."""
+    manifest = starter_copy / MANIFEST_NAME
+    text = manifest.read_text(encoding="utf-8").replace('name = "starter"', 'name = "other"')
+    marked = text.replace("commercial_use = true", f"commercial_use = true\nsandbox_only = {value}")
+    manifest.write_text(marked, encoding="utf-8")
+
+    with pytest.raises(PackManifestError):
+        load_pack(starter_copy, verify=False)
+
+
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * (2 << 20)])
 def test_a_manifest_that_is_no_text_is_refused(starter_copy: Path, content: bytes) -> None:
     """Bytes that are no UTF-8, or a file beyond the limit, are refused."""
@@ -312,3 +392,17 @@ def test_reading_a_manifest_needs_only_the_standard_library() -> None:
     )
 
     assert done.stdout.strip() == "[]"
+
+
+def test_only_a_sandbox_pack_may_leave_out_a_calibration_set(starter_copy: Path) -> None:
+    """Where real people are searched the worst set must win; the sandbox may say which it is of."""
+    manifest = starter_copy / "pack.toml"
+    text = manifest.read_text(encoding="utf-8")
+    text = text[: text.index("[calibration]")]
+    lent = '[calibration]\nfrom_pack = "starter"\nonly_source = "lfw-dev"\n'
+    manifest.write_text(text + lent, encoding="utf-8")
+    with pytest.raises(PackManifestError):
+        load_pack(starter_copy, verify=False)
+
+    sandbox = find_pack("sandbox", starter_copy)
+    assert [it["source"] for it in sandbox.calibration["impostor_tail"]] == ["lfw-dev"]
