@@ -198,7 +198,7 @@ def _terminal(process: FacesProcess, camera: CameraSpec, *, windowed: bool) -> T
     except SmileTillError:
         process.close()
         raise
-    process.on_enrolling = terminal.model.enrolling_changed.emit
+    process.on_enrolling = terminal.model.tell_enrolling
     return terminal
 
 

@@ -13,6 +13,7 @@ from kiosk.domain.order import Order, Outcome
 from kiosk.domain.session import Phase, Session
 from kiosk.domain.stepup import Factor
 from kiosk.faces.screen.entry import LENGTHS, Entry
+from kiosk.faces.screen.signals import ring
 from kiosk.faces.screen.texts import Texts
 from kiosk.faces.screen.views import Overlay, View, view_of
 
@@ -236,11 +237,11 @@ class Display(QObject):
         shown = tuple(get(self) for get in _SHOWN)
         if shown != self._shown:
             self._shown = shown
-            self.changed.emit()
+            ring(self.changed)
         smile = (self.smile_level(), self.smile_ready())
         if smile != self._smile:
             self._smile = smile
-            self.smile_changed.emit()
+            ring(self.smile_changed)
 
     view = Property(str, view_name, notify=changed)
     hasOrder = Property(bool, has_order, notify=changed)  # noqa: N815 - names of QML

@@ -25,6 +25,7 @@ from kiosk.domain.session import events as ev
 from kiosk.domain.session.look import Look, meaning
 from kiosk.domain.stepup import StepUpPolicy
 from kiosk.faces.screen.display import Display
+from kiosk.faces.screen.signals import ring
 from kiosk.faces.screen.texts import Texts
 from kiosk.faces.screen.views import Overlay, View
 from kiosk.faces.screen.workers import Cashier, LinkWorker, Looker, Trouble, VisionWorker
@@ -136,6 +137,10 @@ class SessionModel(Display):
     def session(self) -> Session | None:
         """The session at hand, for tests and for the demo's side panel."""
         return self._session
+
+    def tell_enrolling(self, enrolling: bool) -> None:  # noqa: FBT001 - one fact
+        """Say, from any thread, that staff have begun or ended to enrol somebody."""
+        ring(self.enrolling_changed, enrolling)
 
     # What a finger does ---------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ from kiosk.domain.order import OrderState
 from kiosk.domain.session import effects as fx
 from kiosk.domain.session import events as ev
 from kiosk.domain.session.look import Look
+from kiosk.faces.screen.signals import ring
 from kiosk.link.protocol import OrderOffer
 
 JOIN_S_MAX = 4.0
@@ -201,7 +202,7 @@ class VisionWorker(QObject):
 
     def _give_up(self, code: str) -> None:
         self._watching = False
-        self.failed.emit(self._ticket, code)
+        ring(self.failed, self._ticket, code)
 
     def _obey(self, kind: _Order, ticket: int, digits: str) -> None:
         match kind:
@@ -216,7 +217,7 @@ class VisionWorker(QObject):
             case _Order.PAUSE:
                 self._watching = False
             case _Order.CLAIM:
-                self.claimed.emit(ticket, self._looker.claim(digits))
+                ring(self.claimed, ticket, self._looker.claim(digits))
             case _Order.CLOSE:
                 self._is_open = self._watching = False
                 self._looker.close()
@@ -229,9 +230,9 @@ class VisionWorker(QObject):
         look = self._looker.look()
         if look is None:
             self._watching = False
-            self.ended.emit(self._ticket, self._looker.finish())
+            ring(self.ended, self._ticket, self._looker.finish())
         else:
-            self.looked.emit(self._ticket, look)
+            ring(self.looked, self._ticket, look)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,4 +280,4 @@ class LinkWorker(QObject):
             except Exception as error:  # noqa: BLE001 - whatever it is, the customer must be told
                 logger.error("asking failed by a mistake of ours: %s", type(error).__name__)  # noqa: TRY400
                 answer = Trouble(BUG)
-            self.answered.emit(job.ticket, job.topic, answer)
+            ring(self.answered, job.ticket, job.topic, answer)

@@ -8,7 +8,10 @@ Window {
     required property var session
     property bool windowed: false
 
-    width: 1280
+    // In a window there is room for the demo's panel on the left.
+    x: windowed ? 430 : 0
+    y: 0
+    width: windowed ? 1100 : 1280
     height: 800
     minimumWidth: 480
     minimumHeight: 480
@@ -20,6 +23,5 @@ Window {
     KioskView {
         anchors.fill: parent
         session: root.session
-        focus: true
     }
 }
