@@ -20,8 +20,11 @@ import click
 
 from kiosk.commands.common import emit, json_option
 from kiosk.commands.pay import pay_order
+from kiosk.commands.run import LIVE_SCENE, screen_words
+from kiosk.domain.errors import SetupError
 from kiosk.domain.evidence import CameraKind
 from kiosk.domain.order import Outcome
+from kiosk.faces.screen.panel.guide import PanelGuest, PanelStory, PanelVisit
 from kiosk.link.protocol import (
     CameraSpec,
     Enrolled,
@@ -40,6 +43,7 @@ from kiosk.supervisor import Installation, open_installation
 CONSENT_VERSION = "v1"
 ENROL_S_MAX = 120.0
 DEFAULT_SEED = 7
+_DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 
 
 @click.command()
@@ -52,11 +56,14 @@ DEFAULT_SEED = 7
 )
 @json_option
 def demo(headless: bool, seed: int, screenshots: Path | None, as_json: bool) -> int:
-    """Show the whole of it in two minutes, with simulated customers and a sandbox bank."""
+    """Show the whole of it in two minutes, with simulated customers and a sandbox bank.
+
+    With a display: the kiosk, and beside it a panel with the simulated camera, a tiny till and a
+    guided story. With --headless the same story plays by itself.
+    """
     story = tell(FIGURES, seed)
     if not headless:
-        message = "This version plays the demo without a display: add --headless."
-        raise click.UsageError(message)
+        return _show(story)
     with (
         _stage() as (data_dir, env),
         open_installation(data_dir, with_people=True, env=env) as installation,
@@ -66,6 +73,51 @@ def demo(headless: bool, seed: int, screenshots: Path | None, as_json: bool) -> 
         result["screenshots"] = _take_pictures(screenshots)
     emit(result, as_json, _as_words(result))
     return 0 if result["ok"] else 1
+
+
+def _show(story: Story) -> int:
+    """Open the kiosk and the panel beside it, until one of them is closed."""
+    if not any(os.environ.get(name) for name in _DISPLAYS):
+        raise SetupError(
+            "There is no display for the kiosk.",
+            code="display_missing",
+            mend="Start it in a graphical session, or add --headless.",
+        )
+    # Qt is loaded for windows only: the headless story needs none.
+    from kiosk.faces.screen.panel.window import run_panel  # noqa: PLC0415
+
+    words = screen_words(CameraSpec(CameraKind.SIMULATED, path=LIVE_SCENE), windowed=True)
+    with (
+        _stage() as (data_dir, env),
+        open_installation(data_dir, with_people=True, env=env, screen=words) as installation,
+    ):
+        run_panel(installation.run_dir, _panel_story(story), installation.window_closed)
+    return 0
+
+
+def _panel_story(story: Story) -> PanelStory:
+    """Tell the panel what it needs of the story, with advice for whoever plays the guest."""
+    press = "Press “Pay with a smile” on the kiosk."
+    advice = {
+        story.payments[0].order_id: f"{press} When the amount asks for it, press Smile here.",
+        story.payments[1].order_id: f"{press} Then press the equal button instead of smiling.",
+        story.stranger.order_id: f"{press} The kiosk asks for digits that a stranger cannot know.",
+        story.photo.order_id: f"{press} A photo is no guest: watch it being refused.",
+    }
+    return PanelStory(
+        pack=PACK,
+        guests=tuple(PanelGuest(it.figure, it.name, it.phone, it.pin) for it in story.guests),
+        visits=tuple(
+            PanelVisit(
+                title=visit.title,
+                advice=advice[visit.order_id],
+                amount=str(visit.amount).split(" ", maxsplit=1)[0],
+                figure=int(visit.scene.split(":")[1]),
+                holds_photo=visit is story.photo,
+            )
+            for visit in story.visits
+        ),
+    )
 
 
 @contextmanager

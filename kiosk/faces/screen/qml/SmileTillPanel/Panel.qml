@@ -68,7 +68,7 @@ Window {
                 required property string modelData
                 required property int index
                 Layout.fillWidth: true
-                text: (index < root.panel.step ? "✓  " : (index === root.panel.step ? "▸  " : "    ")) + modelData
+                text: (index < root.panel.step ? "•  " : (index === root.panel.step ? "▸  " : "    ")) + modelData
                 color: index === root.panel.step ? "#ffffff" : "#8f97b3"
                 font.pixelSize: 15
                 font.weight: index === root.panel.step ? Font.DemiBold : Font.Normal
