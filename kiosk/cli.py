@@ -16,6 +16,7 @@ import ast
 import importlib.util
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -184,4 +185,6 @@ def main() -> None:
     """Run the command line of this process and exit with its code."""
     # Everything we create is for this user only, whatever the shell's umask was.
     os.umask(0o077)
+    # A polite end is an interruption too: what was started is stopped, what is temporary removed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run_command(sys.argv[1:]))

@@ -14,7 +14,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from kiosk.domain.errors import SetupError, SmileTillError
@@ -68,13 +67,19 @@ def write_key(key: bytes | bytearray) -> int:
 
 
 def report(ready_fd: int | None, error: SmileTillError | None) -> None:
-    """Tell the parent that we are ready, or why we are not. Without a parent: do nothing."""
+    """Tell the parent that we are ready, or why we are not. Without a parent: do nothing.
+
+    If the parent was killed meanwhile we end as well: the kernel's word about its death may have
+    come before we asked to be told.
+    """
     if ready_fd is None:
         return
     line = READY_LINE if error is None else encode_frame(Frame(0, Problem.of(error)))
-    # A parent that died meanwhile needs no report.
-    with suppress(BrokenPipeError), os.fdopen(ready_fd, "wb") as pipe:
-        pipe.write(line)
+    try:
+        with os.fdopen(ready_fd, "wb") as pipe:
+            pipe.write(line)
+    except BrokenPipeError:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def read_report(line: bytes, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from pathlib import Path
 
@@ -96,6 +97,9 @@ class Panel:
 def run_panel(run_dir: Path, story: PanelStory, stop: threading.Event) -> None:
     """Show the panel until its window is closed or `stop` is set."""
     panel = Panel(run_dir, story)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # An exception cannot pass through Qt's loop, so a signal only asks it to end.
+        signal.signal(number, lambda *_: stop.set())
     try:
         run_until(stop)
     finally:
