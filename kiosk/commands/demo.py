@@ -69,8 +69,8 @@ def demo(headless: bool, seed: int, screenshots: Path | None, as_json: bool) -> 
         open_installation(data_dir, with_people=True, env=env) as installation,
     ):
         result = _play(installation, story)
-    if screenshots is not None:
-        result["screenshots"] = _take_pictures(screenshots)
+        if screenshots is not None:
+            result["screenshots"] = _take_pictures(screenshots)
     emit(result, as_json, _as_words(result))
     return 0 if result["ok"] else 1
 
@@ -124,6 +124,8 @@ def _panel_story(story: Story) -> PanelStory:
 def _stage() -> Iterator[tuple[Path, dict[str, str]]]:
     """Give a temporary installation and the environment that names its key; remove both."""
     with tempfile.TemporaryDirectory(prefix="smiletill-demo-") as folder:
+        # Qt and fontconfig keep caches; here they go with everything else.
+        os.environ["XDG_CACHE_HOME"] = str(Path(folder) / "cache")
         secret = Path(folder) / "passphrase"
         secret.touch(mode=0o600)
         secret.write_text(secrets.token_urlsafe(24))
