@@ -1,4 +1,4 @@
-"""Eyes and money for the screen: told beforehand what they will say, and remembering what was asked."""
+"""Eyes and money for the screen: told beforehand what to say, and remembering what was asked."""
 
 from __future__ import annotations
 

@@ -91,6 +91,7 @@ def load_window(
 def close_window(engine: QQmlApplicationEngine, window: QQuickWindow) -> None:
     """Close a window and its engine now, while what its bindings read is still there."""
     window.close()
+    shiboken6.delete(window)
     shiboken6.delete(engine)
 
 

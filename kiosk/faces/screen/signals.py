@@ -3,7 +3,7 @@
 WORKAROUND: `SignalInstance.emit` returns True without owning it, so each call takes one reference
 from Python's own `True`; where that is not immortal (Python 3.11) the interpreter ends after some
 hundred emissions ("bool_dealloc", seen with 6.12.0). The loss is measured once, so this switches
-itself off with a version that does not lose it, and can be deleted when requirements.lock holds one.
+itself off with a version that does not lose it; delete it when requirements.lock holds one.
 Everything in Python that emits a signal calls `ring`.
 """
 

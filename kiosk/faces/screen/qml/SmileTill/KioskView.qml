@@ -65,6 +65,7 @@ Rectangle {
         }
         WayOut {
             Layout.fillWidth: true
+            Layout.fillHeight: false
             visible: !root.ended && root.view !== "paying"
             session: root.session
             opened: root.opened

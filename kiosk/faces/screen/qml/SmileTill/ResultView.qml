@@ -26,6 +26,10 @@ Page {
             Layout.fillWidth: true
             text: root.session.text[root.kind + "_title"]
             color: root.ink
+            // One word, so it shrinks where the screen is narrow.
+            wrapMode: Text.NoWrap
+            fontSizeMode: Text.HorizontalFit
+            minimumPixelSize: Theme.large
             font.pixelSize: Theme.huge
             font.weight: Font.Bold
         }

@@ -11,42 +11,47 @@ RowLayout {
 
     spacing: Theme.gap
 
-    BigButton {
+    // As wide as its words, and narrower, on two lines, where the row is short.
+    component Small: BigButton {
+        Layout.fillWidth: true
+        Layout.fillHeight: true
+        Layout.minimumWidth: Theme.touch
+        Layout.preferredWidth: implicitWidth
+        Layout.maximumWidth: implicitWidth
+        font.pixelSize: Theme.body
+    }
+
+    Small {
         objectName: "back"
         visible: root.opened
         text: root.session.text["back"]
-        font.pixelSize: Theme.body
         onClicked: root.session.back()
     }
-    BigButton {
+    Small {
         objectName: "cancel"
         visible: root.session.canCancel && root.view !== "about"
         text: root.session.text["cancel"]
-        font.pixelSize: Theme.body
         onClicked: root.session.cancel()
     }
     Item {
         Layout.fillWidth: true
     }
-    BigButton {
+    Small {
         objectName: "about"
         visible: root.view === "offer"
         text: root.session.text["about_button"]
-        font.pixelSize: Theme.body
         onClicked: root.session.about()
     }
-    BigButton {
+    Small {
         objectName: "language"
         visible: ["idle", "offline", "enrolling", "offer"].includes(root.view)
         text: root.session.text["other_language"]
-        font.pixelSize: Theme.body
         onClicked: root.session.otherLanguage()
     }
-    BigButton {
+    Small {
         objectName: "otherWaysBelow"
         visible: root.session.canPayOtherWay && !root.opened && root.view !== "offer"
         text: root.session.text["other_button"]
-        font.pixelSize: Theme.body
         onClicked: root.session.otherWays()
     }
 }
