@@ -62,8 +62,11 @@ class Gesture:
 
 GESTURES = (
     Gesture(Mouth(), Mouth(lift=0.36, stretch=0.32, drop=-0.04)),
-    Gesture(Mouth(lift=-0.1, drop=0.13), Mouth(lift=0.24, stretch=0.4, drop=0.5, teeth=0.17)),
-    Gesture(Mouth(lift=-0.47, stretch=-0.49, drop=-0.43, teeth=0.05), Mouth(stretch=-0.07)),
+    Gesture(Mouth(lift=-0.1, drop=0.13), Mouth(lift=0.2, stretch=0.19, drop=0.6)),
+    Gesture(
+        Mouth(lift=-0.52, stretch=-0.6, drop=-0.49, teeth=0.27, lips=0.4, calm=0.06),
+        Mouth(stretch=-0.07),
+    ),
     Gesture(Mouth(lift=-0.55, drop=-0.42, lips=0.59, calm=1.0), Mouth()),
     Gesture(Mouth(), Mouth(lift=0.3, stretch=0.3)),
     Gesture(Mouth(lift=-0.39, stretch=-0.46, drop=-0.25, lips=0.1), Mouth(lift=-0.07)),

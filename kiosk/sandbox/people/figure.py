@@ -74,8 +74,8 @@ class Figure:
                 (sway * 0.5, (1.4, 4.0)),
                 (0.025, (2.5, 6.0)),
                 (0.035, (2.0, 5.0)),
-                (0.22 if turning else 0.07, (2.2, 3.6)),
-                (0.06, (2.0, 5.0)),
+                (0.22 if turning else 0.05, (2.2, 3.6)),
+                (0.045, (2.0, 5.0)),
             )
         ]
         self._breath = float(rng.uniform(0.0, 2 * math.pi))

@@ -38,7 +38,7 @@ class Paper:
     def __init__(self, head: Head, person: int, rng: np.random.Generator) -> None:
         """Print it."""
         self._print = _printed(head, person, rng)
-        self._scale = float(rng.uniform(0.62, 0.86))
+        self._scale = float(rng.uniform(0.66, 0.86))
         self._home = (
             FRAME_WIDTH / 2 + float(rng.uniform(-40, 40)),
             FRAME_HEIGHT / 2 + float(rng.uniform(-15, 15)),
@@ -50,7 +50,7 @@ class Paper:
             Wander.drawn(rng, amplitude, (0.9, 3.2))
             for amplitude in (hand, hand * 0.8, 0.03, 0.05, 0.22, 0.22)
         ]
-        self._glare = float(rng.uniform(25.0, 110.0))
+        self._glare = float(rng.uniform(25.0, 80.0))
         self._glare_at = float(rng.uniform(0.1, 0.9))
         self._glare_width = float(rng.uniform(0.04, 0.14))
         self._glare_slope = float(rng.uniform(-0.5, 0.5))
