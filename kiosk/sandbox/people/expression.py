@@ -71,9 +71,10 @@ GESTURES = (
     Gesture(Mouth(), Mouth(lift=0.3, stretch=0.3)),
     Gesture(Mouth(lift=-0.39, stretch=-0.46, drop=-0.25, lips=0.1), Mouth(lift=-0.07)),
 )
-"""By person, found by random search in several rooms: the starter smile network scores the neutral
-face of a `FIGURES` .2 at most and the smile .8 at least, and the starter encoder still finds the
-two alike (.74 and more)."""
+"""By person, found by random search. In single frames of fifty rooms the starter smile network
+scores the neutral face of the customers in `cast.py` .04 to .2 in the median and .5 at most, and
+the smile .9 and more in the median and .6 at least; its consent rule never saw a smile too early.
+The starter encoder still finds both faces alike, so that a smile starts no new track."""
 
 _CORNER_SPREAD = 0.6
 """Width of the warp around a corner, in half-widths of the mouth."""
