@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
 
-from kiosk.domain.errors import SetupError
 from kiosk.sandbox.bank.schema import MIGRATIONS
+from kiosk.sandbox.bank.trouble import ledger_damaged, ledger_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,13 +73,16 @@ class Ledger:
             wall_clock_s: Seconds since the epoch; the bank's own clock is this plus an offset.
 
         Raises:
-            SetupError: The file is damaged, is no ledger, or does not balance.
+            SetupError: The file is damaged, is no ledger, or does not balance; or the disk refuses.
         """
         self._lock = threading.Lock()
         self._wall_clock_s = wall_clock_s
         self.approve_at_once = True
-        # Threads take turns under the lock, which is what sqlite3 asks for.
-        self._connection = sqlite3.connect(path, check_same_thread=False)
+        try:
+            # Threads take turns under the lock, which is what sqlite3 asks for.
+            self._connection = sqlite3.connect(path, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise ledger_trouble(error) from error
         try:
             self._db = Database(self._connection, execute_plugins=False)
             self._db.enable_wal()
@@ -90,10 +93,10 @@ class Ledger:
             healthy = healthy and self.is_balanced()
         except sqlite3.Error as error:
             self._connection.close()
-            raise _damaged() from error
+            raise ledger_trouble(error) from error
         if not healthy:
             self._connection.close()
-            raise _damaged()
+            raise ledger_damaged()
 
     def close(self) -> None:
         """Close the file; every commit is on the disk already."""
@@ -403,11 +406,3 @@ def executed_debits(connection: sqlite3.Connection, order_id: str | None) -> Deb
 
 def _day(at_s: float) -> str:
     return datetime.fromtimestamp(at_s, UTC).date().isoformat()
-
-
-def _damaged() -> SetupError:
-    return SetupError(
-        "The sandbox bank's ledger is damaged.",
-        code="sandbox_ledger_damaged",
-        mend="It holds no real money: remove bank.db in the sandbox folder and enrol again.",
-    )

@@ -23,6 +23,7 @@ from kiosk.domain.errors import SetupError, SmileTillError
 from kiosk.link.process import report
 from kiosk.sandbox.bank.ledger import Ledger
 from kiosk.sandbox.bank.server import POLL_S, BankServer, Tokens
+from kiosk.sandbox.bank.trouble import folder_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,11 +100,7 @@ def _alone(data_dir: Path) -> Iterator[Path]:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise SetupError(
-            "The sandbox folder cannot be written.",
-            code="sandbox_not_writable",
-            mend="Check the folder given with --data, its owner and the free space.",
-        ) from error
+        raise folder_trouble(error) from error
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -141,14 +138,23 @@ def _merchant_token(folder: Path) -> str:
 
 
 def _write_whole(file: Path, text: str) -> None:
-    """Write a file, for the owner only, that nobody ever sees half."""
+    """Write a file, for the owner only, that nobody ever sees half.
+
+    Raises:
+        SetupError: The disk refuses.
+    """
     draft = file.with_name(f".{file.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    draft.replace(file)
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(file)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise folder_trouble(error) from error
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -18,6 +18,7 @@ from kiosk.domain.errors import BadInputError, SetupError
 from kiosk.sandbox.bank.ledger import Debits
 from kiosk.sandbox.bank.ledger import executed_debits as count_debits
 from kiosk.sandbox.bank.main import ADDRESS_FILE, LEDGER_FILE, SANDBOX_FOLDER
+from kiosk.sandbox.bank.trouble import ledger_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,6 +74,15 @@ def all_debits(data_dir: Path, order_id: str | None = None) -> Debits:
         return Debits(int(found["debits"]), int(found["sum_minor_units"]))
     except (KeyError, TypeError, ValueError) as error:
         raise _nonsense() from error
+
+
+def is_running(data_dir: Path) -> bool:
+    """Say whether a bank of this installation answers now."""
+    try:
+        _control(data_dir, "GET", "oracle")
+    except (_NotRunningError, SetupError):
+        return False
+    return True
 
 
 def add_fault(data_dir: Path, fault: Mapping[str, Any]) -> None:
@@ -175,8 +185,4 @@ def _from_books(data_dir: Path, order_id: str | None) -> Debits:
         ) as connection:
             return count_debits(connection, order_id)
     except sqlite3.Error as error:
-        raise SetupError(
-            "The sandbox bank's books cannot be read.",
-            code="sandbox_ledger_damaged",
-            mend="Start the sandbox bank once; it checks them and says what to do.",
-        ) from error
+        raise ledger_trouble(error) from error

@@ -228,3 +228,39 @@ def test_books_that_do_not_balance_are_refused(tmp_path):
     with pytest.raises(SetupError) as caught:
         Ledger(tmp_path / "books.db")
     assert caught.value.code == "sandbox_ledger_damaged"
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (sqlite3.SQLITE_FULL, "sandbox_disk_full"),
+        (sqlite3.SQLITE_IOERR_SHMSIZE, "sandbox_disk_full"),
+        (sqlite3.SQLITE_IOERR_WRITE, "sandbox_not_writable"),
+        (sqlite3.SQLITE_READONLY_DIRECTORY, "sandbox_not_writable"),
+        (sqlite3.SQLITE_BUSY_RECOVERY, "sandbox_ledger_busy"),
+        (sqlite3.SQLITE_NOTADB, "sandbox_ledger_damaged"),
+        (sqlite3.SQLITE_CORRUPT_INDEX, "sandbox_ledger_damaged"),
+    ],
+)
+def test_what_the_disk_refuses_is_not_called_damage(tmp_path, monkeypatch, code, told):
+    """Only a damaged file may be removed; a full disk and a permission have mends of their own."""
+    error = sqlite3.OperationalError("as SQLite has it")
+    error.sqlite_errorcode = code
+
+    def refuse(*_, **__):
+        raise error
+
+    monkeypatch.setattr("kiosk.sandbox.bank.ledger.MIGRATIONS.apply", refuse)
+    with pytest.raises(SetupError) as caught:
+        Ledger(tmp_path / "books.db")
+    assert caught.value.code == told
+    assert ("remove bank.db" in caught.value.mend) == (told == "sandbox_ledger_damaged")
+
+
+def test_books_that_cannot_be_opened_are_not_called_damaged(tmp_path):
+    """SQLite fails at the very first step, and the sentence is still ours."""
+    (tmp_path / "books.db").mkdir()
+
+    with pytest.raises(SetupError) as caught:
+        Ledger(tmp_path / "books.db")
+    assert caught.value.code == "sandbox_not_writable"

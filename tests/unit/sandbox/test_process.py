@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import random
@@ -21,6 +22,7 @@ from kiosk.domain.mandate import MandateLimits
 from kiosk.domain.money import Money
 from kiosk.money.banks.port import Intent, OutcomeKind
 from kiosk.money.banks.sandbox.connector import open_sandbox
+from kiosk.sandbox.bank import main as bank_main
 from kiosk.sandbox.bank import oracle
 from kiosk.sandbox.bank.ledger import Ledger
 from kiosk.sandbox.bank.server import READ_S
@@ -141,6 +143,28 @@ def test_oracle_refuses_unreadable_books_and_strangers(data_dir):
             oracle.executed_debits(data_dir, "order-1")
         answering.join()
     assert caught.value.code == "sandbox_answer_bad"
+
+
+def test_oracle_tells_refused_books_from_damaged_ones(data_dir):
+    """What cannot be opened is not damaged, and nothing is to be removed."""
+    (data_dir / "sandbox" / "bank.db").mkdir(parents=True)
+
+    with pytest.raises(SetupError) as caught:
+        oracle.executed_debits(data_dir, "order-1")
+    assert caught.value.code == "sandbox_not_writable"
+
+
+def test_a_full_disk_is_said(data_dir, monkeypatch):
+    """A file that finds no room is an environment error, and no half of it stays."""
+
+    def refuse(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", refuse)
+    with pytest.raises(SetupError) as caught:
+        bank_main._merchant_token(data_dir)
+    assert caught.value.code == "sandbox_disk_full"
+    assert list(data_dir.iterdir()) == []
 
 
 def _answer_once(listener):
