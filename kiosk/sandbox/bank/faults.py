@@ -66,7 +66,8 @@ class Fault:
 
     def matches(self, method: str, path: str) -> bool:
         """Say whether this entry is meant for a request; a path covers what lies below it."""
-        return method == self.method and (path == self.path or path.startswith(self.path + "/"))
+        top = self.path.rstrip("/")
+        return method == self.method and (path == top or path.startswith(f"{top}/"))
 
 
 def read_fault(found: Mapping[str, Any]) -> Fault:

@@ -37,6 +37,16 @@ def run(fault):
     return answer, log
 
 
+@pytest.mark.parametrize("path", ["/payments", "/payments/", "/"])
+def test_a_path_covers_what_lies_below_it(path):
+    """With or without its last stroke; the root covers everything."""
+    script = FaultScript()
+    script.add(Fault(FaultKind.HANG, path=path, times=2))
+
+    assert script.take("POST", "/payments") is not None
+    assert script.take("POST", "/payments/by-key/k") is not None
+
+
 def test_entries_are_used_up_in_order():
     """Each entry strikes its number of matching requests, then the next one, then none."""
     script = FaultScript()
