@@ -38,19 +38,19 @@ BUSY_MS_MAX = 5_000
 
 logger = logging.getLogger(__name__)
 
-# What the disk does to us; every other error of SQLite means that the file is not ours any more.
-_DISK_CODES = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_READONLY,
-    }
-)
+# What the disk does to us, in plain words; every other error of SQLite means that the file is not
+# ours any more. An extended code that stands here is looked for before its primary code.
+_DISK_WORDS = {
+    sqlite3.SQLITE_BUSY: "another program reads or writes it",
+    sqlite3.SQLITE_CANTOPEN: "its files cannot be opened",
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_IOERR: "the disk reports an error",
+    sqlite3.SQLITE_IOERR_SHMSIZE: "the disk is full",  # no room for the shared index of the log
+    sqlite3.SQLITE_LOCKED: "another program reads or writes it",
+    sqlite3.SQLITE_NOMEM: "the machine has no memory left",
+    sqlite3.SQLITE_PERM: "its files cannot be written",
+    sqlite3.SQLITE_READONLY: "its files cannot be written",
+}
 
 migrations = Migrations("vault")
 
@@ -105,14 +105,16 @@ class OwnerLock:
 
 @contextlib.contextmanager
 def sqlite_errors() -> Iterator[None]:
-    """Turn SQLite's errors into ours."""
+    """Turn the errors of SQLite and of the system's files into ours."""
     try:
         yield
+    except OSError as error:
+        raise VaultUnusableError(error.strerror or "its files cannot be written") from error
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
-        if code in _DISK_CODES:
-            name = getattr(error, "sqlite_errorname", "SQLITE_IOERR")
-            raise VaultUnusableError(name.removeprefix("SQLITE_").lower()) from error
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+        words = _DISK_WORDS.get(code) or _DISK_WORDS.get(code & 0xFF)
+        if words is not None:
+            raise VaultUnusableError(words) from error
         raise VaultDamagedError("the file is not a database that we wrote") from error
     except UnicodeDecodeError as error:  # sqlite3 quotes the damaged schema in its own error
         raise VaultDamagedError("the file is not a database that we wrote") from error

@@ -118,7 +118,7 @@ class VaultUnusableError(SetupError):
     """The disk does not let us read or write."""
 
     def __init__(self, what: str) -> None:
-        """Say what failed, in the system's words."""
+        """Say what failed, in plain words."""
         super().__init__(
             f"The vault cannot be read or written: {what}.",
             code="vault_unusable",

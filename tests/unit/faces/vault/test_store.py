@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import random
 import shutil
 import sqlite3
@@ -13,10 +14,12 @@ import pytest
 from kiosk.domain.errors import SetupError
 from kiosk.domain.ids import PersonId
 from kiosk.faces.vault.codec import PARTS
+from kiosk.faces.vault.database import sqlite_errors
 from kiosk.faces.vault.errors import (
     PersonUnknownError,
     VaultDamagedError,
     VaultInUseError,
+    VaultUnusableError,
     WrongKeyError,
 )
 from kiosk.faces.vault.opening import open_vault
@@ -350,6 +353,7 @@ def test_a_full_disk_undoes_the_step(folder, monkeypatch):
         with pytest.raises(SetupError) as caught:
             fill_up(vault)
         assert "vault_unusable" == caught.value.code
+        assert "The vault cannot be read or written: the disk is full." == caught.value.message
         ids = vault.ids()
         vault._database.execute("PRAGMA max_page_count = 100000")
         more = enrol(vault, 50)
@@ -384,4 +388,33 @@ def test_a_schema_that_is_no_text_is_damage(folder):
     path.write_bytes(raw.replace(b'CREATE TABLE "person"', b'CREATE TABLE "person\x85', 1))
 
     with pytest.raises(VaultDamagedError):
+        Vault.open(folder, STORE_KEY)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (sqlite3.SQLITE_IOERR_SHMSIZE, "the disk is full"),
+        (sqlite3.SQLITE_IOERR_WRITE, "the disk reports an error"),
+        (sqlite3.SQLITE_READONLY_DIRECTORY, "its files cannot be written"),
+    ],
+)
+def test_what_the_disk_refuses_is_said_in_plain_words(code, words):
+    """Staff read no code of SQLite's."""
+    error = sqlite3.OperationalError("as SQLite has it")
+    error.sqlite_errorcode = code
+
+    with pytest.raises(VaultUnusableError) as caught, sqlite_errors():
+        raise error
+    assert caught.value.message == f"The vault cannot be read or written: {words}."
+
+
+def test_a_first_start_on_a_full_disk_is_said(folder, monkeypatch):
+    """The vault's file cannot be put in place: a sentence, not a traceback."""
+
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("kiosk.faces.vault.database.sync_folder", refuse)
+    with pytest.raises(VaultUnusableError):
         Vault.open(folder, STORE_KEY)
