@@ -18,7 +18,8 @@ ORDER_AMOUNT_MAX_MINOR_UNITS = 100_000
 A restaurant bill for a table stays below it, and a slip of the finger by two zeros does not.
 """
 
-_AMOUNT = re.compile(r"(\d{1,7})(?:\.(\d{2}))?", re.ASCII)
+# Far more digits than the ceiling has, so that a sum with two zeros too many is told to be one.
+_AMOUNT = re.compile(r"(\d{1,12})(?:\.(\d{2}))?", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 
 

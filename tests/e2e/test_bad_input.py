@@ -49,7 +49,7 @@ def pictures(folder: Path, image: np.ndarray, count: int = 12) -> Path:
         ("nan", "amount_bad"),
         ("1.999", "amount_bad"),
         ("10 000 000", "amount_bad"),
-        ("10000000", "amount_bad"),
+        ("10000000", "amount_above_ceiling"),
         ("1000000", "amount_above_ceiling"),
         ("abc", "amount_bad"),
         ("", "amount_bad"),
