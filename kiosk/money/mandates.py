@@ -19,6 +19,7 @@ from kiosk.domain.ids import IdempotencyKey, MandateRef, PayerAlias
 from kiosk.domain.mandate import MandateFacts, MandateLimits
 from kiosk.domain.money import Money
 from kiosk.domain.payment import AttemptEnd
+from kiosk.domain.pin import check_new_pin
 from kiosk.link.protocol import MandateOpened as MandateOpenedAnswer
 from kiosk.link.protocol import MandateRevoked as MandateRevokedAnswer
 from kiosk.money.banks.errors import BankUnreachableError
@@ -27,7 +28,7 @@ from kiosk.money.book import MandateEntry, Revocation
 from kiosk.money.clock import Clock
 from kiosk.money.keys import MandateKeys, parse_alias
 from kiosk.money.ledger import Ledger
-from kiosk.money.pin_hash import PinHasher, check_new_pin
+from kiosk.money.pin_hash import PinHasher
 from kiosk.money.records import (
     MandateBegun,
     MandateOpened,

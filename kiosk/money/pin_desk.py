@@ -7,6 +7,7 @@ after the same work as one whose PIN was wrong.
 from __future__ import annotations
 
 from kiosk.domain.order import OrderState
+from kiosk.domain.pin import is_pin
 from kiosk.link.protocol import PinVerdict, VerifyPin
 from kiosk.money.clock import Clock
 from kiosk.money.config import MoneyConfig
@@ -15,7 +16,7 @@ from kiosk.money.ledger import Ledger
 from kiosk.money.mandates import MandateDesk
 from kiosk.money.offers import Offers
 from kiosk.money.pin_counter import PinCounter, attempts_left, pin_refusal, terminal_refusal
-from kiosk.money.pin_hash import PinHasher, is_pin
+from kiosk.money.pin_hash import PinHasher
 from kiosk.money.records import PinAttempted, PinVerified
 
 

@@ -14,6 +14,7 @@ from datetime import UTC
 
 from kiosk.domain.ids import PackId, PayerAlias
 from kiosk.domain.mandate import DEFAULT_LIMITS, MandateState
+from kiosk.domain.pin import check_new_pin
 from kiosk.faces.desk import people
 from kiosk.faces.desk.consent import ConsentText, consent_text
 from kiosk.faces.desk.erase import deliver_outbox
@@ -53,6 +54,7 @@ def enrol(
     yield Progress("checking", 1, STEPS)
     text = consent_text(message.consent_version)
     name, phone = people.check_name(message.name), people.check_phone(message.phone)
+    check_new_pin(message.pin)  # money asks again; here so that nobody is filmed in vain
     pack = _pack_for(tools, message.pack)
     if _phone_is_taken(tools, phone):
         return EnrolRefused("phone_taken", "Somebody is enrolled with this number already.")

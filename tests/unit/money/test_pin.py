@@ -17,7 +17,7 @@ from kiosk.domain.order import OrderState, Outcome
 from kiosk.link.protocol import RevokeMandate, VerifyPin
 from kiosk.money.config import HashCost
 from kiosk.money.pin_counter import PinCounter, PinRules, attempts_left, pin_refusal
-from kiosk.money.pin_hash import PinHasher, check_new_pin
+from kiosk.money.pin_hash import PinHasher
 from tests.fakes.money_room import ALICE, BOB, PIN
 from tests.fakes.storage import PowerCutError
 
@@ -27,37 +27,6 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 # Choosing ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("pin", ["135790", "482913", "246813", "903417"])
-def test_ordinary_pins_are_allowed(pin):
-    """The ban-list is for what is guessed first, not for everything with a digit twice."""
-    check_new_pin(pin)
-
-
-@pytest.mark.parametrize(
-    "pin",
-    ["000000", "777777", "123456", "654321", "012345", "890123", "987654", "121212", "123123",
-     "112233", "159753"],
-)  # fmt: skip
-def test_what_is_guessed_first_is_banned(pin):
-    """Repeats, runs either way and round the end, and common choices."""
-    with pytest.raises(BadInputError) as error:
-        check_new_pin(pin)
-
-    assert error.value.code == "pin_banned"
-    assert pin not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    "pin", ["", "12345", "1234567", "12a456", "１２３４５６", " 48291", "48291\n"]
-)
-def test_a_pin_is_six_digits(pin):
-    """Nothing else, also no other script's digits."""
-    with pytest.raises(BadInputError) as error:
-        check_new_pin(pin)
-
-    assert error.value.code == "pin_format"
 
 
 def test_a_banned_pin_opens_no_mandate(room):

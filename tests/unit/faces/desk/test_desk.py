@@ -167,6 +167,8 @@ TEXT_V1_SHA256 = "683dc1dd0143b216ea11310164bdae680c40b1ba8514f1e4a04af34a31ad60
         ({"phone": "0770O900123"}, "phone_bad"),
         ({"phone": "٠٧٧٠٠٩٠٠١٢٣"}, "phone_bad"),
         ({"phone": ""}, "phone_bad"),
+        ({"pin": "12345"}, "pin_format"),
+        ({"pin": "123456"}, "pin_banned"),
         ({"pack": "nonsense"}, "pack_unknown"),
     ],
 )
