@@ -10,7 +10,6 @@ of one payer cannot both slip under a limit; an answer is given only after its r
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -201,10 +200,11 @@ class Engine:
         return task, payment, event
 
     def _prepare(self, ask: Authorise) -> Task:
-        order = self._ledger.book.orders[ask.order_id].order
+        entry = self._ledger.book.orders[ask.order_id]
+        order = entry.order
         ref = self._mandates.ref_of(ask.alias)
         assert ref is not None, "an active mandate has the bank's id"
-        key = IdempotencyKey(secrets.token_hex(16))
+        key = self._keys.payment_key(order.order_id, len(entry.keys))
         request = self._bank.prepare(Intent(key, order.order_id, order.amount, order.payee, ref))
         plain = msgspec.json.encode(SealedRequest(request.body, request.headers))
         intent = IntentStored(

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hmac
 import os
 import re
 import secrets
@@ -27,7 +28,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from kiosk.domain.errors import BadInputError
-from kiosk.domain.ids import PayerAlias
+from kiosk.domain.ids import IdempotencyKey, OrderId, PayerAlias
 from kiosk.money.errors import KeyFileError
 from kiosk.money.storage import sync_directory
 
@@ -74,6 +75,7 @@ class MandateKeys:
         self._directory = directory
         self._wrap = AESGCM(_derived(process_key, b"smiletill money: wrap mandate keys v1"))
         self._own = AESGCM(_derived(process_key, b"smiletill money: own seals v1"))
+        self._naming = _derived(process_key, b"smiletill money: idempotency keys v1")
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -82,6 +84,15 @@ class MandateKeys:
     def aliases(self) -> set[PayerAlias]:
         """Return all payers that have a key."""
         return {PayerAlias(path.stem) for path in self._directory.glob("*.key")}
+
+    def payment_key(self, order_id: OrderId, attempt: int) -> IdempotencyKey:
+        """Return the idempotency key of an order's attempt, always the same one.
+
+        So a journal that lost its end, in a way that no check of it can see, still cannot lead to
+        a second debit: the attempt is made again under the key that the bank knows already.
+        """
+        name = f"{order_id}\n{attempt}".encode()
+        return IdempotencyKey(hmac.new(self._naming, name, "sha256").hexdigest()[:32])
 
     def create(self, alias: PayerAlias) -> None:
         """Make a key for a payer, or keep the one there is.

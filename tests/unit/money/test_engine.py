@@ -399,3 +399,22 @@ def test_an_alias_that_is_no_alias_is_bad_input(enrolled):
     order = enrolled.order()
     with pytest.raises(BadInputError, match="alias"):
         enrolled.pay(order, alias=PayerAlias("../../etc"))
+
+
+@pytest.mark.parametrize("payer", [ALICE, BOB])
+def test_a_journal_that_lost_its_end_cannot_debit_again(enrolled, payer):
+    """Cut between records no check can see it, but the bank still knows the attempt's key."""
+    if payer is BOB:
+        enrolled.enrol(BOB)
+    order = enrolled.order()
+    before = enrolled.disk.durable
+    assert enrolled.pay(order).outcome is Outcome.PAID
+    enrolled.disk.durable = before
+    enrolled.restart()
+
+    told = enrolled.pay(order, alias=payer)
+    enrolled.reconcile()
+
+    assert enrolled.bank.debits_of(order) == 1
+    assert told.outcome in {Outcome.PAID, Outcome.UNKNOWN}
+    assert enrolled.state(order) in {OrderState.PAID, OrderState.UNKNOWN}
