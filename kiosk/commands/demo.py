@@ -181,6 +181,7 @@ def _visit(installation: Installation, visit: Visit) -> dict[str, Any]:
     guest = visit.guest
     request = PayHeadless(
         order_id=visit.order_id,
+        nonce=None,
         camera=CameraSpec(CameraKind.SIMULATED, path=visit.scene),
         consent=visit.consent,
         phone_digits=None if guest is None else guest.phone[-4:],

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import click
 
-from kiosk.commands.common import data_option, emit, json_option
+from kiosk.commands.common import data_option, emit, json_option, passphrase_prompt
 from kiosk.domain.ids import OrderId, parse_order_id
 from kiosk.domain.money import Money, parse_amount
-from kiosk.link.protocol import OpenOrder, OrderStatus
+from kiosk.domain.order import OrderState
+from kiosk.link.protocol import AbortOrder, OpenOrder, OrderStatus
 from kiosk.settings import load_settings
-from kiosk.supervisor import Installation
+from kiosk.supervisor import Installation, open_installation
 
 
 @click.group()
@@ -60,6 +61,26 @@ def order(*, amount: str, order: str | None, data_dir: Path, as_json: bool) -> N
         as_json,
         f"{order_id}  {due}  {status.state.value}",
     )
+
+
+@money.command()
+@click.argument("order", metavar="ID")
+@data_option
+@json_option
+def abort(*, order: str, data_dir: Path, as_json: bool) -> int:
+    """Take back an order that nobody will pay; one that is paid or on its way stays as it is."""
+    order_id = parse_order_id(order)
+    with (
+        open_installation(data_dir, prompt=passphrase_prompt()) as installation,
+        installation.money() as till,
+    ):
+        status = till.call(AbortOrder(order_id, "staff"), OrderStatus)
+    emit(
+        {"order": order_id, "state": status.state.value, "reason": status.reason},
+        as_json,
+        f"{order_id}  {status.state.value}",
+    )
+    return 0 if status.state is OrderState.CANCELLED else 1
 
 
 @money.group()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import sys
 import time
@@ -9,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from kiosk.commands.cameras import camera_options, camera_spec
 from kiosk.commands.common import data_option, emit, json_option, passphrase_prompt
 from kiosk.domain.consent import ConsentKind
+from kiosk.domain.errors import SmileTillError
 from kiosk.domain.ids import OrderId, parse_order_id
 from kiosk.domain.money import Money, parse_amount
 from kiosk.domain.order import OrderState, Outcome
 from kiosk.link.protocol import (
+    AbortOrder,
     GetOrder,
     OpenOrder,
     OrderOffer,
@@ -35,6 +39,10 @@ SESSION_S_MAX = 120.0
 SETTLE_S_MAX = 40.0
 """How long to wait for an order that is in flight after faces was lost."""
 SETTLE_POLL_S = 0.5
+LATE_NEWS_S = 3.0
+"""How long to wait for the bank's word on an unknown outcome; asking it takes money a moment."""
+
+logger = logging.getLogger(__name__)
 
 
 @click.command()
@@ -84,6 +92,7 @@ def pay(
         raise click.UsageError(message)
     request = PayHeadless(
         order_id=order_id,
+        nonce=None,
         camera=spec,
         consent=ConsentKind(consent),
         pack=pack,
@@ -92,7 +101,15 @@ def pay(
         phone=phone,
     )
     with open_installation(data_dir, prompt=passphrase_prompt()) as installation:
-        report = pay_order(installation, request, sum_due)
+        try:
+            report = pay_order(installation, request, sum_due)
+        except KeyboardInterrupt:
+            # Money may be on its way: whoever interrupted is told what became of the order.
+            report = _from_journal(installation, order_id, "interrupted")
+        finally:
+            if order is None:
+                # Nobody knows the name of this order, so nobody will come back to pay it.
+                take_back(installation, order_id)
         debits = executed_debits(data_dir, order_id)
     result = _as_result(report, order_id, debits)
     emit(result, as_json, _as_words(report, sum_due, settings.payee))
@@ -109,22 +126,49 @@ def pay_order(installation: Installation, request: PayHeadless, amount: Money) -
     """
     with installation.money() as money:
         money.call(OpenOrder(request.order_id, amount), OrderStatus)
+        offer = money.call(GetOrder(request.order_id), OrderOffer)
+    request = msgspec.structs.replace(request, nonce=offer.nonce)
     try:
         with installation.faces() as faces:
-            return faces.call(
+            report = faces.call(
                 request, SessionReport, timeout_s=SESSION_S_MAX, on_progress=_tell_hint
             )
     except LinkDownError:
-        return _from_journal(installation, request.order_id)
+        return _from_journal(installation, request.order_id, "faces_stopped")
+    if report.outcome is not Outcome.UNKNOWN:
+        return report
+    # Money asks the bank again as soon as somebody asks for the order; its word may be near.
+    known = _from_journal(installation, request.order_id, report.reason, patience_s=LATE_NEWS_S)
+    return report if known.outcome is Outcome.UNKNOWN else known
 
 
-def _from_journal(installation: Installation, order_id: OrderId) -> SessionReport:
+def take_back(installation: Installation, order_id: OrderId) -> None:
+    """Cancel an order that is still open; one that is paid or on its way stays as it is."""
+    try:
+        with installation.money() as money:
+            money.call(AbortOrder(order_id, "not_paid"), OrderStatus)
+    except SmileTillError:
+        # It stays open in the journal, where staff see it.
+        logger.info("an order could not be taken back")
+
+
+def _from_journal(
+    installation: Installation, order_id: OrderId, lost: str, *, patience_s: float = SETTLE_S_MAX
+) -> SessionReport:
     """Ask money what became of an order whose session was lost.
 
-    `GetOrder` draws a new nonce, so that an authorisation still lying in a buffer is refused:
-    "open" then means for certain that nothing was sent.
+    `GetOrder` draws a new nonce, and the session has only the one that it was given: whatever it
+    still does, and whatever lies in a buffer, is refused. So "open" means for certain that nothing
+    was sent and nothing will be.
+
+    Args:
+        installation: Where money runs.
+        order_id: The order.
+        lost: The reason to give if nothing was sent.
+        patience_s: How long to wait for the end of a payment on its way, or for late news of an
+            unknown one.
     """
-    deadline = time.monotonic() + SETTLE_S_MAX
+    deadline = time.monotonic() + patience_s
     outcome, reason = Outcome.UNKNOWN, "money_unreachable"
     while time.monotonic() < deadline:
         try:
@@ -134,15 +178,18 @@ def _from_journal(installation: Installation, order_id: OrderId) -> SessionRepor
             time.sleep(SETTLE_POLL_S)
             continue
         outcome, reason = {
-            OrderState.OPEN: (Outcome.NOT_PAID, "faces_stopped"),
+            OrderState.OPEN: (Outcome.NOT_PAID, lost),
             OrderState.PAID: (Outcome.PAID, "already_paid"),
             OrderState.UNKNOWN: (Outcome.UNKNOWN, offer.reason or "unknown"),
             OrderState.IN_FLIGHT: (Outcome.UNKNOWN, "in_flight"),
             OrderState.CANCELLED: (Outcome.CANCELLED, offer.reason),
             OrderState.PAID_ELSEWHERE: (Outcome.CANCELLED, "paid_elsewhere"),
         }[offer.state]
-        if offer.state is not OrderState.IN_FLIGHT:
+        if offer.state not in {OrderState.IN_FLIGHT, OrderState.UNKNOWN}:
             break
+        if offer.state is OrderState.UNKNOWN and patience_s > LATE_NEWS_S:
+            patience_s = LATE_NEWS_S
+            deadline = min(deadline, time.monotonic() + patience_s)
         time.sleep(SETTLE_POLL_S)
     return SessionReport(outcome, reason, (), None, 0, None, 0.0, {})
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from kiosk.domain.consent import ConsentKind
-from kiosk.domain.errors import SetupError
+from kiosk.domain.errors import BadInputError, SetupError
 from kiosk.domain.evidence import PadVerdict
 from kiosk.domain.order import OrderState
 from kiosk.domain.session import Phase, Session, new_session, step
@@ -99,6 +99,7 @@ class HeadlessSession:
     ) -> None:
         """Remember the parts; nothing is opened."""
         self._order_id = request.order_id
+        self._nonce = request.nonce
         self._script = _Script(request.phone_digits, request.pin, request.phone, request.consent)
         self._money = money
         self._people = people
@@ -121,13 +122,19 @@ class HeadlessSession:
             SmileTillError: Money does not know the order, or the input cannot be used.
         """
         started = time.monotonic()
-        offer = self._money.order(self._order_id)
-        if offer.nonce is None:
-            yield _told_by_money(offer.state, offer.reason)
+        status = self._money.status(self._order_id)
+        if status.state is not OrderState.OPEN:
+            yield _told_by_money(status.state, status.reason)
             return
-        self._teller = Teller(self._money, self._people, offer.order, offer.nonce)
+        if self._nonce is None:
+            raise BadInputError(
+                "The order was asked to be paid without its nonce.",
+                code="nonce_missing",
+                mend="Get the order from money first.",
+            )
+        self._teller = Teller(self._money, self._people, status.order, self._nonce)
         session = new_session(
-            offer.order, self._clock.real(), tries_used=self._tries_used, policy=self._policy
+            status.order, self._clock.real(), tries_used=self._tries_used, policy=self._policy
         )
         hint = ""
         with self._looking:

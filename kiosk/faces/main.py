@@ -27,6 +27,7 @@ from kiosk.faces.desk.desk import Desk
 from kiosk.faces.desk.ports import CaptureRefusal, DeskTools, Samples
 from kiosk.faces.money_link import MoneyLink
 from kiosk.faces.service import FacesService
+from kiosk.faces.vault.keys import subkey
 from kiosk.faces.vault.opening import open_vault
 from kiosk.faces.vision.room import VisionRoom
 from kiosk.link.process import read_key, run_process
@@ -56,6 +57,7 @@ class FacesProcess:
         self._run_dir = data_dir / "run"
         try:
             self._vault, self._gallery = open_vault(data_dir, key)
+            decoy_key = bytes(subkey(key, "decoys"))
         finally:
             key[:] = bytes(len(key))
         room = VisionRoom(data_dir)
@@ -73,6 +75,7 @@ class FacesProcess:
             desk=self._desk,
             policy=policy_of(settings),
             network=network_state,
+            decoy_key=decoy_key,
         )
         self._stopping = threading.Event()
         self._courier = threading.Thread(target=self._deliver, name="outbox")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hmac
-import secrets
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kiosk.domain.errors import BadInputError, SetupError
 from kiosk.domain.identification import SearchPolicy
-from kiosk.domain.ids import PackId, PayerAlias, PersonId
+from kiosk.domain.ids import OrderId, PackId, PayerAlias, PersonId
+from kiosk.domain.order import Outcome
 from kiosk.domain.stepup import StepUpPolicy
 from kiosk.faces.camera.choice import camera_of
 from kiosk.faces.desk.desk import Desk
@@ -27,18 +28,22 @@ from kiosk.link.protocol import (
     ListPeople,
     PayHeadless,
     Role,
+    SessionReport,
     ShowPerson,
 )
+
+ORDERS_COUNTED = 1_000
+"""Orders whose tries are remembered; as many as money keeps open."""
 
 
 class VaultPeople:
     """The vault's answers to a session."""
 
-    def __init__(self, vault: Vault, gallery: Gallery) -> None:
+    def __init__(self, vault: Vault, gallery: Gallery, decoy_key: bytes) -> None:
         """Keep both: the gallery knows who may pay, the vault under which alias."""
         self._vault = vault
         self._gallery = gallery
-        self._decoy_key = secrets.token_bytes(32)
+        self._decoy_key = decoy_key
 
     def alias(self, person: PersonId) -> PayerAlias:
         """Return the name that money knows this person by."""
@@ -49,7 +54,7 @@ class VaultPeople:
         return self._gallery.by_phone(phone)
 
     def decoy(self, phone: str) -> PayerAlias:
-        """Return an alias that nobody has, always the same for a number.
+        """Return an alias that nobody has, always the same for a number, also after a restart.
 
         So money counts wrong tries for an unknown number exactly as for a known one.
         """
@@ -68,6 +73,7 @@ class FacesService:
         desk: Answers staff.
         policy: The step-up policy.
         network: `refused` or `open`, told to the doctor.
+        decoy_key: 32 bytes of this installation, for numbers that nobody has.
     """
 
     name = "faces"
@@ -82,16 +88,18 @@ class FacesService:
         desk: Desk,
         policy: StepUpPolicy,
         network: Callable[[], str],
+        decoy_key: bytes,
     ) -> None:
         """Keep the parts, which are all made by `kiosk.faces.main`."""
         self._run_dir = run_dir
         self._vault = vault
         self._gallery = gallery
-        self.people = VaultPeople(vault, gallery)
+        self.people = VaultPeople(vault, gallery, decoy_key)
         self._room = room
         self._desk = desk
         self._policy = policy
         self._network = network
+        self._tries: OrderedDict[OrderId, int] = OrderedDict()
         self.screen_on = False
         """Whether customers pay at a screen of this process."""
 
@@ -118,7 +126,7 @@ class FacesService:
                     mend="Send the order to the screen: smiletill money order.",
                 )
             case PayHeadless():
-                yield from self._pay(message)
+                yield from self._counted(message)
             case EnrolPerson() | ListPeople() | ShowPerson() | ErasePerson():
                 yield from self._desk.handle(hello, message)
             case _:
@@ -128,7 +136,18 @@ class FacesService:
                     mend="Check that all parts of SmileTill are of the same version.",
                 )
 
-    def _pay(self, request: PayHeadless) -> Iterator[AnyMessage]:
+    def _counted(self, request: PayHeadless) -> Iterator[AnyMessage]:
+        """Play a session and count it, so that one order cannot be tried without end."""
+        used = self._tries.get(request.order_id, 0)
+        for message in self._pay(request, used):
+            failed = isinstance(message, SessionReport) and message.outcome is Outcome.NOT_PAID
+            if failed:
+                self._tries[request.order_id] = used + 1
+                while len(self._tries) > ORDERS_COUNTED:
+                    self._tries.popitem(last=False)
+            yield message
+
+    def _pay(self, request: PayHeadless, tries_used: int) -> Iterator[AnyMessage]:
         kind = None if request.camera is None else request.camera.kind
         # What is typed on a command line could be anybody's script: sandbox only.
         typed = any(word is not None for word in (request.pin, request.phone, request.phone_digits))
@@ -144,6 +163,7 @@ class FacesService:
                     camera=None,
                     eyes=_no_eyes,
                     policy=self._policy,
+                    tries_used=tries_used,
                 ).run()
                 return
             with self._room.visit(pack) as sight:
@@ -164,6 +184,7 @@ class FacesService:
                         tails=sight.tails,
                     ),
                     policy=self._policy,
+                    tries_used=tries_used,
                 ).run()
 
     def pack_for(self, asked: str | None) -> PackId:

@@ -363,9 +363,12 @@ class PayHeadless(Private, frozen=True, tag="pay_headless"):
     """One payment without a screen, with what the customer would type given beforehand.
 
     Digits and PIN are used only where policy asks. With `phone`, no camera is opened at all.
+    The nonce was drawn by whoever asks: a newer one, drawn when this session is given up for lost,
+    makes everything that it could still do worthless.
     """
 
     order_id: OrderId
+    nonce: OrderNonce | None
     camera: CameraSpec | None
     consent: ConsentKind
     pack: str | None = None

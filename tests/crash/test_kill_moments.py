@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk import supervisor
+from kiosk import crew, supervisor
 from kiosk.commands.pay import pay_order
 from kiosk.domain.consent import ConsentKind
 from kiosk.domain.errors import SmileTillError
@@ -44,7 +44,7 @@ def person(data_dir: Path, passphrase: Path) -> Enrolled:
 
 
 def request(order_id: OrderId) -> PayHeadless:
-    return PayHeadless(order_id, None, ConsentKind.TAP, pin=PIN, phone=PHONE)
+    return PayHeadless(order_id, None, None, ConsentKind.TAP, pin=PIN, phone=PHONE)
 
 
 def pay_while_killing(
@@ -90,7 +90,7 @@ def test_killed_process_never_costs_a_second_debit(
 ) -> None:
     """Kill faces, money or the bank mid-payment; then pay the same order again."""
     del person
-    monkeypatch.setattr(supervisor, "RESTARTS_MAX", 10_000)
+    monkeypatch.setattr(crew, "RESTARTS_MAX", 10_000)
     chance = random.Random(f"{SEED} {victim}")
     told_paid = 0
     with running(data_dir) as (installation, pids):

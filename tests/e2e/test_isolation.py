@@ -38,7 +38,7 @@ def test_faces_without_a_network_pays(data_dir: Path, passphrase: Path) -> None:
     with running(data_dir) as (installation, pids):
         report = pay_order(
             installation,
-            PayHeadless(OrderId("o-1"), None, ConsentKind.TAP, pin=PIN, phone=PHONE),
+            PayHeadless(OrderId("o-1"), None, None, ConsentKind.TAP, pin=PIN, phone=PHONE),
             Money(1_250),
         )
         with installation.faces() as faces:

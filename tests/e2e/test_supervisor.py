@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from kiosk import supervisor
 from kiosk.domain.errors import SmileTillError
 from tests.e2e.conftest import Smiletill
 from tests.fakes.bank_process import BankProcess
@@ -19,12 +18,11 @@ PHONE, PIN = "447700900123", "135790"
 
 
 def test_a_bank_that_somebody_runs_is_used(
-    data_dir: Path, passphrase: Path, smiletill: Smiletill, monkeypatch: pytest.MonkeyPatch
+    data_dir: Path, passphrase: Path, smiletill: Smiletill
 ) -> None:
     """With `bank sandbox serve` running, a payment goes to that bank and leaves it running."""
     del passphrase
     enrol_without_camera(data_dir, PHONE, PIN)
-    monkeypatch.setattr(supervisor, "BANK_PREDECESSOR_S_MAX", 0.5)
     bank = BankProcess(data_dir)
     try:
         with running(data_dir) as (_, pids):

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from kiosk.commands.run import screen_words
+from kiosk.crew import network_refusal
 from kiosk.domain.consent import ConsentKind
 from kiosk.domain.errors import SmileTillError
 from kiosk.domain.evidence import CameraKind
@@ -23,7 +24,7 @@ from kiosk.link.protocol import (
     Pong,
     SessionReport,
 )
-from kiosk.supervisor import network_refusal, open_installation
+from kiosk.supervisor import open_installation
 
 END_S_MAX = 20.0
 
@@ -39,7 +40,7 @@ def test_a_terminal_lives_until_its_window_is_closed(data_dir, tmp_path):
             network = faces.call(Ping(), Pong).detail["network"]
             assert network == "refused" or not network_refusal()
             with pytest.raises(SmileTillError, match="has a screen"):
-                faces.call(PayHeadless(OrderId("o-1"), None, ConsentKind.TAP), SessionReport)
+                faces.call(PayHeadless(OrderId("o-1"), None, None, ConsentKind.TAP), SessionReport)
         with installation.money() as till:
             till.call(OpenOrder(OrderId("o-1"), Money(1_250)), OrderStatus)
         with (

@@ -243,7 +243,7 @@ def test_socket_is_private(served: Path) -> None:
 def test_no_repr_shows_what_was_typed() -> None:
     """Messages with personal data show only their type, also inside a frame."""
     private = PayHeadless(
-        OrderId("o"), None, client_module_consent(), pin="135790", phone="447700900123"
+        OrderId("o"), None, None, client_module_consent(), pin="135790", phone="447700900123"
     )
     shown = repr(Frame(1, private)) + repr(VerifyPin("a", "o", "n", "135790"))  # type: ignore[arg-type]
 
