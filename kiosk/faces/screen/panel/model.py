@@ -9,6 +9,7 @@ from PySide6.QtCore import Property, QObject, QTimer, Signal, Slot
 
 from kiosk.domain.errors import SmileTillError
 from kiosk.faces.screen.panel.guide import Guide, PanelVisit
+from kiosk.faces.screen.signals import ring
 from kiosk.link.frames import Word
 
 POLL_MS = 700
@@ -53,7 +54,7 @@ class PanelModel(QObject):
     def frame_arrived(self) -> None:
         """A new frame is there to be shown."""
         self._frame += 1
-        self.frame_changed.emit()
+        ring(self.frame_changed)
 
     # What QML binds to ----------------------------------------------------------------------------
 
@@ -106,23 +107,23 @@ class PanelModel(QObject):
     # Work -----------------------------------------------------------------------------------------
 
     def _tell(self, words: str) -> None:
-        self._said.emit(words, False)
+        ring(self._said, words, False)
 
     def _work(self, job: Callable[[], str], *, advance: bool = False) -> None:
         if advance:
             self._busy = True
-            self.changed.emit()
+            ring(self.changed)
 
         def run() -> None:
             try:
                 words = job()
             except SmileTillError as error:
-                self._said.emit(str(error), False)
-                self._said.emit("", True)
+                ring(self._said, str(error), False)
+                ring(self._said, "", True)
                 return
-            self._said.emit(words, False)
+            ring(self._said, words, False)
             if advance:
-                self._said.emit("", True)
+                ring(self._said, "", True)
 
         self._worker.submit(run)
 
@@ -132,14 +133,14 @@ class PanelModel(QObject):
         if done and self._busy:
             self._busy = False
             self._step = min(self._step + 1, len(self._titles()))
-        self.changed.emit()
+        ring(self.changed)
 
     def _poll(self) -> None:
         def run() -> None:
             try:
-                self._polled.emit(self._guide.outcome(), self._guide.takings())
+                ring(self._polled, self._guide.outcome(), self._guide.takings())
             except SmileTillError:
-                self._polled.emit("", "")
+                ring(self._polled, "", "")
 
         if not self._busy:
             self._worker.submit(run)
@@ -147,4 +148,4 @@ class PanelModel(QObject):
     def _on_polled(self, outcome: str, takings: str) -> None:
         if (outcome, takings) != (self._outcome, self._takings):
             self._outcome, self._takings = outcome, takings
-            self.changed.emit()
+            ring(self.changed)
