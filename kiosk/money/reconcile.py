@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from kiosk.domain.errors import SmileTillError
@@ -73,6 +75,8 @@ class Reconciler:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._stumbled = False
+        """Whether something went wrong that no error of the world explains."""
 
     def recover(self) -> None:
         """Bring what the last process left to an end that is stored: known, or unknown.
@@ -126,25 +130,19 @@ class Reconciler:
     def look(self) -> int:
         """Look up everything that is due, once; return how many attempts are still open.
 
-        An error of the world is logged and does not stop the others. With a journal that takes no
-        more, there is nothing to look for: nothing found could be told.
+        What goes wrong with one is logged and does not stop the others. With a journal that takes
+        no more, there is nothing to look for: nothing found could be told.
         """
         if self._ledger.is_poisoned:
             return len(self._open)
         for key in self._due():
-            try:
+            with self._going_on("an open payment cannot be looked up"):
                 self._look_up(key)
-            except SmileTillError as error:
-                logger.warning("an open payment cannot be looked up: %s", error.code)
-        try:
+        with self._going_on("mandates cannot be tidied up"):
             self._mandates.tidy(starting=False)
-        except SmileTillError as error:
-            logger.warning("mandates cannot be tidied up: %s", error.code)
         for alias in self._due_revocations():
-            try:
+            with self._going_on("a revocation cannot be confirmed"):
                 self._mandates.confirm(alias)
-            except SmileTillError as error:
-                logger.warning("a revocation cannot be confirmed: %s", error.code)
         with self._guard:
             return len(self._open)
 
@@ -163,10 +161,29 @@ class Reconciler:
             self._thread = None
 
     def _run(self) -> None:
+        rest_ms = 0
         while not self._stopping.is_set():
-            self.look()
-            self._wake.wait(self._pause_s())
+            self._stumbled = False
+            with self._going_on("what is open cannot be looked after"):
+                self.look()
+            longer_ms = min(max(2 * rest_ms, self._first_ms), self._last_ms)
+            rest_ms = longer_ms if self._stumbled else 0
+            self._wake.wait(max(self._pause_s(), rest_ms / 1_000))
             self._wake.clear()
+
+    @contextmanager
+    def _going_on(self, what: str) -> Iterator[None]:
+        """Log an error and go on; without its text, which may hold values.
+
+        A mistake of ours too: a thread that died of it would leave every open payment alone.
+        """
+        try:
+            yield
+        except SmileTillError as error:
+            logger.warning("%s: %s", what, error.code)
+        except Exception as error:  # noqa: BLE001 - see above
+            self._stumbled = True
+            logger.error("%s: %s", what, type(error).__name__)  # noqa: TRY400 - no values
 
     def _pause_s(self) -> float:
         now_ms = self._clock.steady_ms()
@@ -194,6 +211,10 @@ class Reconciler:
         now_ms = self._clock.steady_ms()
         with self._guard:
             item = self._open.get(key)
+            if item is not None:
+                # Before it is looked up: one that cannot be comes later too, less and less often.
+                item.every_ms = min(item.every_ms * 2, self._last_ms)
+                item.due_at_ms, item.looked_at_ms = now_ms + item.every_ms, now_ms
         if item is None:
             payment, _ = self._performer.drive(Task(key), Payment(self._rules), Recovered(now_ms))
             if payment.phase is Phase.UNRESOLVED:
@@ -201,11 +222,9 @@ class Reconciler:
             return
         payment, _ = self._performer.drive(Task(key), item.payment, Tick(now_ms))
         with self._guard:
+            item.payment = payment
             if payment.phase is Phase.ENDED:
                 del self._open[key]
-                return
-            every_ms = min(item.every_ms * 2, self._last_ms)
-            self._open[key] = _Open(payment, now_ms + every_ms, every_ms, now_ms)
 
     def _due_revocations(self) -> list[PayerAlias]:
         now_ms = self._clock.steady_ms()

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 
-class PowerCutError(Exception):
-    """The machine is off; nothing that runs on it gets an answer."""
+class PowerCutError(BaseException):
+    """The machine is off; nothing that runs on it gets an answer, nor the chance to go on."""
 
 
 @dataclass

@@ -2,6 +2,8 @@
 
 import errno
 import threading
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -208,6 +210,59 @@ def test_the_thread_resolves_by_itself_and_ends(room):
     assert room.bank.is_closed
     room.restart()
     assert room.state(order) is OrderState.PAID
+
+
+def test_a_mistake_with_one_payment_leaves_the_others_looked_after(enrolled, caplog):
+    """An exception that no part names is logged without its text; that payment comes later."""
+    stuck = unresolved(enrolled, Fault.NO_ANSWER)
+    enrolled.bank.reachable = True
+    other = enrolled.order("o2")
+    enrolled.bank.faults, enrolled.bank.reachable = [Fault.NO_ANSWER] * 6, False
+    assert enrolled.pay(other).outcome is Outcome.UNKNOWN
+    enrolled.bank.reachable = True
+    drive = enrolled.service._reconciler._performer.drive
+    tries = []
+
+    def stumble(task, *rest):
+        if not tries or task.key == tries[0]:
+            tries.append(task.key)
+            raise RuntimeError("a value that no log may hold")
+        return drive(task, *rest)
+
+    enrolled.service._reconciler._performer = SimpleNamespace(drive=stumble)
+    enrolled.clock.pass_s(60)
+    assert enrolled.reconcile() == 1
+    assert enrolled.reconcile() == 1
+
+    assert {enrolled.state(stuck), enrolled.state(other)} == {OrderState.PAID, OrderState.UNKNOWN}
+    assert len(tries) == 1, "it is not asked again at once"
+    assert "RuntimeError" in caplog.text
+    assert "no log may hold" not in caplog.text
+    enrolled.service._reconciler._performer = SimpleNamespace(drive=drive)
+    enrolled.clock.pass_s(60)
+    assert enrolled.reconcile() == 0
+
+
+def test_the_thread_outlives_a_mistake(room):
+    """Whatever breaks one round, the next one comes, after a pause that grows and is bounded."""
+    room.config = replace(room.config, reconcile_every_s=0.01, reconcile_every_s_max=0.02)
+    room.restart()
+    reconciler, rounds, again = room.service._reconciler, [], threading.Event()
+    look = reconciler.look
+
+    def stumble():
+        rounds.append(None)
+        if len(rounds) == 1:
+            raise RuntimeError
+        again.set()
+        return look()
+
+    reconciler.look = stumble
+    room.service.start()
+    try:
+        assert again.wait(10)
+    finally:
+        room.service.stop()
 
 
 def test_stopping_in_flight_ends_the_window_at_once(enrolled):
