@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
 from kiosk.domain.errors import BadInputError
-from kiosk.domain.evidence import CameraKind
 from kiosk.domain.ids import PersonId
 from kiosk.domain.mandate import DEFAULT_LIMITS, MandateLimits
 from kiosk.domain.money import parse_amount
+from kiosk.link.named_camera import named_camera
 from kiosk.link.protocol import (
     AnyMessage,
     CameraSpec,
@@ -58,24 +58,14 @@ def camera_spec(device: int | None, video: Path | None, frames: Path | None) -> 
     Raises:
         BadInputError: None was named, or more than one, or the number is negative.
     """
-    named = [choice for choice in (device, video, frames) if choice is not None]
-    if len(named) != 1:
+    spec = named_camera(device, video, frames)
+    if spec is None:
         raise BadInputError(
             "Which camera to use is not clear.",
             code="camera_not_named",
             mend="Give exactly one of --camera, --video and --frames.",
         )
-    # Faces runs elsewhere: a path must not depend on where this command was started.
-    if video is not None:
-        return CameraSpec(CameraKind.VIDEO_FILE, path=str(video.absolute()))
-    if frames is not None:
-        return CameraSpec(CameraKind.FRAME_FOLDER, path=str(frames.absolute()))
-    assert device is not None
-    if device < 0:
-        raise BadInputError(
-            "A camera has no negative number.", code="camera_bad", mend="The first one is 0."
-        )
-    return CameraSpec(CameraKind.DEVICE, device=device)
+    return spec
 
 
 def limits(per_payment: str | None, per_day: str | None) -> MandateLimits | None:

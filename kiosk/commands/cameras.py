@@ -8,9 +8,6 @@ from typing import Any
 
 import click
 
-from kiosk.domain.evidence import CameraKind
-from kiosk.link.protocol import CameraSpec
-
 _OPTIONS = (
     click.option("--camera", "device", type=click.IntRange(0, 63), help="Number of a webcam."),
     click.option("--video", type=click.Path(path_type=Path), help="A video file as camera."),
@@ -27,22 +24,3 @@ def camera_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
-
-
-def camera_spec(device: int | None, video: Path | None, frames: Path | None) -> CameraSpec | None:
-    """Return the one camera that was named, or None.
-
-    Raises:
-        click.UsageError: More than one was named.
-    """
-    named = [option for option in (device, video, frames) if option is not None]
-    if len(named) > 1:
-        message = "Name one camera: --camera, --video or --frames."
-        raise click.UsageError(message)
-    if device is not None:
-        return CameraSpec(CameraKind.DEVICE, device=device)
-    if video is not None:
-        return CameraSpec(CameraKind.VIDEO_FILE, path=str(video.absolute()))
-    if frames is not None:
-        return CameraSpec(CameraKind.FRAME_FOLDER, path=str(frames.absolute()))
-    return None

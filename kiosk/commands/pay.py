@@ -12,13 +12,14 @@ from typing import Any
 import click
 import msgspec
 
-from kiosk.commands.cameras import camera_options, camera_spec
+from kiosk.commands.cameras import camera_options
 from kiosk.commands.common import data_option, emit, json_option, passphrase_prompt
 from kiosk.domain.consent import ConsentKind
 from kiosk.domain.errors import SmileTillError
 from kiosk.domain.ids import OrderId, parse_order_id
 from kiosk.domain.money import Money, parse_amount
 from kiosk.domain.order import OrderState, Outcome
+from kiosk.link.named_camera import named_camera
 from kiosk.link.protocol import (
     AbortOrder,
     GetOrder,
@@ -83,7 +84,7 @@ def pay(
     settings = load_settings(data_dir)
     sum_due = parse_amount(amount, settings.currency)
     order_id = OrderId(f"o-{secrets.token_hex(6)}") if order is None else parse_order_id(order)
-    spec = camera_spec(device, video, frames)
+    spec = named_camera(device, video, frames)
     if (spec is None) == (phone is None):
         message = "Name a camera (--camera, --video or --frames), or pay with --phone and --pin."
         raise click.UsageError(message)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
-from kiosk.commands.cameras import camera_options, camera_spec
+from kiosk.commands.cameras import camera_options
 from kiosk.commands.common import data_option, passphrase_prompt
 from kiosk.domain.evidence import CameraKind
+from kiosk.link.named_camera import named_camera
 from kiosk.link.protocol import CameraSpec
 from kiosk.supervisor import open_installation
 
@@ -42,7 +43,7 @@ def run(
     Without a camera option the first webcam is used. Orders come from the till, or from
     `smiletill money order`.
     """
-    spec = camera_spec(device, video, frames)
+    spec = named_camera(device, video, frames)
     if spec is not None and simulated is not None:
         message = "Name one camera: --camera, --video, --frames or --simulated."
         raise click.UsageError(message)
