@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from kiosk.commands.cameras import camera_options
 from kiosk.commands.common import data_option, emit, json_option, passphrase_prompt
@@ -128,7 +127,7 @@ def pay_order(installation: Installation, request: PayHeadless, amount: Money) -
     with installation.money() as money:
         money.call(OpenOrder(request.order_id, amount), OrderStatus)
         offer = money.call(GetOrder(request.order_id), OrderOffer)
-    request = msgspec.structs.replace(request, nonce=offer.nonce)
+    request = request.with_nonce(offer.nonce)
     try:
         with installation.faces() as faces:
             report = faces.call(

@@ -17,8 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kiosk.domain.errors import SetupError, SmileTillError
+from kiosk.link.listener import AlreadyRunningError
 from kiosk.link.protocol import LINE_BYTES_MAX, Frame, Problem, decode_frame, encode_frame
-from kiosk.link.server import AlreadyRunningError, LinkServer, Service
+from kiosk.link.server import LinkServer, Service
 
 KEY_BYTES = 32
 READY_LINE = b"ready\n"

@@ -376,6 +376,10 @@ class PayHeadless(Private, frozen=True, tag="pay_headless"):
     pin: str | None = None
     phone: str | None = None
 
+    def with_nonce(self, nonce: OrderNonce | None) -> PayHeadless:
+        """Return the same request with the nonce that was drawn for it."""
+        return msgspec.structs.replace(self, nonce=nonce)
+
 
 class SessionReport(Message, frozen=True, tag="session_report"):
     """How a session went; times in milliseconds, `person` opaque."""

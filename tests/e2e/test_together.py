@@ -63,7 +63,7 @@ def test_a_session_given_up_for_lost_can_charge_nobody(data_dir: Path, passphras
         said = pay_module._from_journal(installation, order_id, "faces_stopped")
         with installation.faces() as faces:
             late = faces.call(
-                pay_module.msgspec.structs.replace(request, nonce=given),
+                request.with_nonce(given),
                 pay_module.SessionReport,
                 timeout_s=60,
             )

@@ -7,16 +7,12 @@ drawn only as fast as its frames are pulled. Messages are those of `kiosk.link.f
 from __future__ import annotations
 
 import logging
-import os
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from filelock import FileLock, Timeout
-
-from kiosk.domain.errors import BadInputError, SetupError
+from kiosk.domain.errors import BadInputError
 from kiosk.link.frames import (
     END,
     PEOPLE,
@@ -29,7 +25,7 @@ from kiosk.link.frames import (
     encode_answer,
     encode_header,
 )
-from kiosk.link.sockets import listen, peer_uid
+from kiosk.link.listener import Listener
 from kiosk.sandbox.people.cast import EVERYBODY
 from kiosk.sandbox.people.live import FRAME_RATE, LiveScene, unknown_person
 from kiosk.sandbox.people.motion import smile_level
@@ -57,87 +53,26 @@ class PeopleServer:
     """
 
     def __init__(self, run_dir: Path, crowd: Crowd) -> None:
-        """Remember where to listen; nothing is opened yet."""
-        self._run_dir = run_dir
+        """Remember the people; nothing is opened yet."""
         self._crowd = crowd
         self._live = LiveScene(crowd)
-        self._lock = FileLock(run_dir / f"{PEOPLE}.lock", mode=0o600)
-        self._stopping = threading.Event()
-        self._guard = threading.Lock()
-        self._peers: dict[socket.socket, threading.Thread] = {}
-        self._listener: socket.socket | None = None
-        self._accepting: threading.Thread | None = None
+        self._listener = Listener(run_dir, PEOPLE, self._converse, connections_max=CONNECTIONS_MAX)
 
     def __enter__(self) -> Self:
-        """Take the lock and listen.
+        """Listen.
 
         Raises:
-            SetupError: `already_running`.
+            AlreadyRunningError: They run on this data directory already.
         """
-        self._run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise SetupError(
-                "The simulated people already run on this data directory.",
-                code="already_running",
-                mend="Use those, or stop them first.",
-            ) from error
-        self._listener = listen(self._run_dir, PEOPLE, CONNECTIONS_MAX)
-        self._listener.settimeout(ACCEPT_POLL_S)
-        self._accepting = threading.Thread(
-            target=self._accept, args=(self._listener,), name="people-accept"
-        )
-        self._accepting.start()
+        self._listener.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop listening, hang up on everybody, wait for their threads, give the lock back."""
-        self._stopping.set()
-        if self._accepting is not None:
-            self._accepting.join()
-        if self._listener is not None:
-            self._listener.close()
-        (self._run_dir / f"{PEOPLE}.sock").unlink(missing_ok=True)
-        with self._guard:
-            peers = dict(self._peers)
-        for connection, thread in peers.items():
-            _hang_up(connection)
-            thread.join()
-        self._lock.release()
-
-    def _accept(self, listener: socket.socket) -> None:
-        while not self._stopping.is_set():
-            try:
-                connection, _ = listener.accept()
-            except TimeoutError:
-                continue
-            except OSError:
-                logger.exception("accept failed")
-                return
-            with self._guard:
-                if len(self._peers) >= CONNECTIONS_MAX or peer_uid(connection) != os.geteuid():
-                    connection.close()
-                    continue
-                thread = threading.Thread(
-                    target=self._serve, args=(connection,), name="people-peer"
-                )
-                self._peers[connection] = thread
-            thread.start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        try:
-            connection.settimeout(REQUEST_S_MAX)
-            self._converse(connection)
-        except OSError:
-            # Gone or silent: there is nobody left to tell.
-            logger.debug("a peer went away")
-        finally:
-            connection.close()
-            with self._guard:
-                self._peers.pop(connection, None)
+        """Hang up on everybody."""
+        self._listener.__exit__()
 
     def _converse(self, connection: socket.socket) -> None:
+        connection.settimeout(REQUEST_S_MAX)
         try:
             request = decode_request(_line(connection))
             if isinstance(request, ControlRequest):
@@ -150,7 +85,7 @@ class PeopleServer:
         connection.sendall(encode_answer(None))
         connection.settimeout(IDLE_S_MAX)
         frames = self._frames(request)
-        while connection.recv(1) == PULL and not self._stopping.is_set():
+        while connection.recv(1) == PULL and not self._listener.stopping.is_set():
             # Drawn now and not before: a live frame must be of this moment.
             header, image = next(frames, (END, None))
             connection.sendall(encode_header(header))
@@ -211,11 +146,3 @@ def _line(connection: socket.socket) -> bytes:
             break
         line += part
     return line
-
-
-def _hang_up(connection: socket.socket) -> None:
-    try:
-        connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        # The peer was faster.
-        logger.debug("a peer had hung up already")

@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,9 +17,9 @@ from hypothesis import strategies as st
 from kiosk.domain.errors import BadInputError, SetupError
 from kiosk.domain.ids import OrderId
 from kiosk.domain.money import Money
-from kiosk.link import client as client_module
-from kiosk.link import server as server_module
+from kiosk.link import listener as listener_module
 from kiosk.link.client import LinkClient
+from kiosk.link.listener import AlreadyRunningError
 from kiosk.link.protocol import (
     LINE_BYTES_MAX,
     PROTOCOL_VERSION,
@@ -37,7 +38,7 @@ from kiosk.link.protocol import (
     decode_frame,
     encode_frame,
 )
-from kiosk.link.server import AlreadyRunningError, LinkServer
+from kiosk.link.server import LinkServer
 from kiosk.link.sockets import LinkDownError, connect
 
 HELLO = Hello(PROTOCOL_VERSION, Role.TILL)
@@ -61,6 +62,8 @@ class Parrot:
         match message:
             case GetOrderStatus(order_id="bad"):
                 raise BadInputError("No.", code="no", mend="Yes.")
+            case GetOrderStatus(order_id="disk"):
+                raise OSError("no space")
             case GetOrderStatus(order_id="bug"):
                 raise RuntimeError("secret words")
             case GetOrderStatus(order_id="wait"):
@@ -149,7 +152,7 @@ def test_handshake_refuses(served: Path, hello: Hello, code: str) -> None:
 
 def test_peer_of_another_user_is_refused(served: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel's word about the other end counts; a stranger's line is not even read."""
-    monkeypatch.setattr(server_module, "peer_uid", lambda _: os.getuid() + 1)
+    monkeypatch.setattr(listener_module, "peer_uid", lambda _: os.getuid() + 1)
 
     with pytest.raises(LinkDownError):
         LinkClient(served, "money", HELLO)
@@ -203,12 +206,26 @@ def test_slow_peer_does_not_hold_up_another(served: Path, parrot: Parrot) -> Non
         waiting.join()
 
 
-def test_connections_are_bounded(served: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connections_are_bounded(parrot: Parrot, run_dir: Path) -> None:
     """One peer too many is hung up on; when one leaves there is room again."""
-    monkeypatch.setattr(server_module, "CONNECTIONS_MAX", 1)
-    monkeypatch.setattr(client_module, "CONNECT_S_MAX", 2.0)
-    with LinkClient(served, "money", HELLO), pytest.raises(LinkDownError):
-        LinkClient(served, "money", HELLO)
+    with LinkServer(run_dir, parrot, connections_max=1):
+        with LinkClient(run_dir, "money", HELLO), pytest.raises(LinkDownError):
+            LinkClient(run_dir, "money", HELLO)
+        deadline = time.monotonic() + 5
+        while True:
+            try:
+                LinkClient(run_dir, "money", HELLO).close()
+                break
+            except LinkDownError:
+                assert time.monotonic() < deadline
+
+
+def test_a_services_own_trouble_with_a_file_is_told(served: Path) -> None:
+    """An OSError inside the service is its mistake, and not taken for a peer that went away."""
+    with LinkClient(served, "money", HELLO) as client, pytest.raises(SetupError) as caught:
+        client.call(GetOrderStatus(OrderId("disk")), Done)
+
+    assert caught.value.code == "internal_error"
 
 
 def test_two_servers_of_a_kind_are_refused(served: Path, parrot: Parrot) -> None:
