@@ -85,8 +85,8 @@ class VaultDamagedError(SetupError):
         super().__init__(
             f"The vault is damaged: {what}.",
             code="vault_damaged",
-            mend="Nothing was changed. Put the folder 'vault' back from a backup, or move it away"
-            " and enrol people again.",
+            mend="Nothing was changed. Put the folder 'vault' back from a backup, or begin anew"
+            " with another --data directory.",
         )
 
 
