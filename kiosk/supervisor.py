@@ -19,6 +19,7 @@ from typing import Self
 
 from filelock import FileLock, Timeout
 
+from kiosk import installed
 from kiosk.crew import Crew
 from kiosk.domain.errors import SetupError
 from kiosk.faces.vault.keys import derive, unlock
@@ -113,6 +114,7 @@ def open_installation(
             return
         users.leave()
         stack.enter_context(_turn(installation.run_dir))
+        installed.check(data_dir)
         keys = _unlock_for_processes(data_dir, prompt, os.environ if env is None else env)
         crew = Crew(data_dir, pids)
         stack.callback(crew.stop)
@@ -129,6 +131,7 @@ def open_installation(
             words=screen,
             closes=installation.window_closed if screen else None,
         )
+        installed.note(data_dir)
         crew.watch()
         yield installation
 

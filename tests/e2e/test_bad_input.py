@@ -180,6 +180,22 @@ def test_damaged_vault_is_refused_and_left_alone(
     assert vault.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("lost", "code"), [("vault", "vault_missing"), ("money", "journal_missing")]
+)
+def test_a_lost_folder_is_not_replaced_by_an_empty_one(
+    lost: str, code: str, installation: Path, smiletill: Smiletill, tmp_path: Path
+) -> None:
+    """Where people or payments were and are not any more, nothing is started."""
+    copy = tmp_path / "copy"
+    shutil.copytree(installation, copy)
+    shutil.rmtree(copy / lost)
+    call = smiletill("enrol", "list", "--data", copy, "--json")
+
+    assert (call.code, call.result["error"]) == (3, code)
+    assert not (copy / lost).exists()
+
+
 def test_taken_port_says_so(installation: Path, smiletill: Smiletill, tmp_path: Path) -> None:
     """The sandbox bank on a port that somebody has: exit 3 and what to do."""
     import socket
