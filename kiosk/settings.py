@@ -6,6 +6,7 @@ from the model pack and the policy.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,8 @@ from kiosk.domain.errors import BadInputError
 from kiosk.domain.order import PAYEE_LENGTH_MAX
 
 SETTINGS_BYTES_MAX = 65_536
+_COUNTRY_CODE = re.compile(r"([1-9][0-9]{0,2})?", re.ASCII)
+"""ITU-T E.164: one to three digits."""
 
 
 class BankSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,6 +60,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     payee: str = "SmileTill Sandbox Bistro"
     currency: str = "GBP"
+    country_code: str = "44"
+    """What stands for the leading 0 of a phone number, so that 07700 900123 and +44 7700 900123 are
+    one number; 44 is the United Kingdom. Empty where numbers keep their 0, or have none."""
     claim: str = "on_doubt"
     """When phone digits are asked: `on_doubt`, or `first` (always)."""
     bank: BankSettings = BankSettings()
@@ -67,6 +73,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Refuse what no part could work with."""
         if not 0 < len(self.payee) <= PAYEE_LENGTH_MAX:
             message = f"payee must have 1 to {PAYEE_LENGTH_MAX} characters"
+            raise ValueError(message)
+        if not _COUNTRY_CODE.fullmatch(self.country_code):
+            message = "country_code must be empty or have 1 to 3 digits, the first not 0"
             raise ValueError(message)
         if self.claim not in {"on_doubt", "first"}:
             message = "claim must be on_doubt or first"

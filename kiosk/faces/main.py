@@ -56,7 +56,7 @@ class FacesProcess:
         settings = load_settings(data_dir)
         self._run_dir = data_dir / "run"
         try:
-            self._vault, self._gallery = open_vault(data_dir, key)
+            self._vault, self._gallery = open_vault(data_dir, key, settings.country_code)
             decoy_key = bytes(subkey(key, "decoys"))
         finally:
             key[:] = bytes(len(key))

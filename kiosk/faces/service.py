@@ -17,7 +17,7 @@ from kiosk.faces.desk.desk import Desk
 from kiosk.faces.eyes import Eyes
 from kiosk.faces.headless import HeadlessSession
 from kiosk.faces.money_link import MoneyLink
-from kiosk.faces.vault.gallery import Gallery, normalise_phone
+from kiosk.faces.vault.gallery import Gallery
 from kiosk.faces.vault.store import Vault
 from kiosk.faces.vision.room import VisionRoom
 from kiosk.link.protocol import (
@@ -58,7 +58,7 @@ class VaultPeople:
 
         So money counts wrong tries for an unknown number exactly as for a known one.
         """
-        digest = hmac.new(self._decoy_key, normalise_phone(phone).encode(), "sha256")
+        digest = hmac.new(self._decoy_key, self._gallery.normalise(phone).encode(), "sha256")
         return PayerAlias(f"a{digest.hexdigest()[:16]}")
 
 

@@ -233,10 +233,14 @@ def test_flipped_byte_in_a_model_is_refused(
 def test_same_order_twice_is_paid_once(
     data_dir: Path, passphrase: Path, smiletill: Smiletill
 ) -> None:
-    """The same id and amount is the same order; another amount under that id is an error."""
+    """The same id and amount is the same order; another amount under that id is an error.
+
+    The number is typed as its owner would, without the country code it is kept with.
+    """
     del passphrase
     enrol_without_camera(data_dir, PHONE, PIN)
-    words = ("--phone", PHONE, "--pin", PIN, "--order", "X", "--data", data_dir, "--json")
+    phone = "07700 900123"
+    words = ("--phone", phone, "--pin", PIN, "--order", "X", "--data", data_dir, "--json")
     first = smiletill("pay", "--amount", "12.50", *words)
     second = smiletill("pay", "--amount", "12.50", *words)
     other = smiletill("pay", "--amount", "12.51", *words)

@@ -53,7 +53,8 @@ def enrol(
     """
     yield Progress("checking", 1, STEPS)
     text = consent_text(message.consent_version)
-    name, phone = people.check_name(message.name), people.check_phone(message.phone)
+    name = people.check_name(message.name)
+    phone = people.check_phone(message.phone, tools.gallery.country_code)
     check_new_pin(message.pin)  # money asks again; here so that nobody is filmed in vain
     pack = _pack_for(tools, message.pack)
     if _phone_is_taken(tools, phone):
@@ -123,7 +124,7 @@ def _phone_is_taken(tools: DeskTools, phone: str) -> bool:
     if tools.gallery.by_phone(phone) is not None:
         return True
     frozen = tools.vault.ids(PersonState.FROZEN)
-    return any(tools.vault.get(person).phone == phone for person in frozen)
+    return any(tools.gallery.normalise(tools.vault.get(person).phone) == phone for person in frozen)
 
 
 def _duplicate(tools: DeskTools, pack: PackId, captured: Samples) -> EnrolRefused | None:

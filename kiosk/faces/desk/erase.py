@@ -44,7 +44,7 @@ def erase(tools: DeskTools, person: PersonId) -> Generator[Progress, None, Erase
     except VaultUnusableError as error:
         # Deleted bytes are overwritten anyway; the search below tells if any stayed.
         logger.warning("the vault could not be compacted: %s", error)
-    search = LeftoverSearch(tools.vault, tools.data_dir, work)
+    search = LeftoverSearch(tools.vault, tools.data_dir, work, tools.gallery.country_code)
     try:
         for done, total in search:
             yield Progress("searching", done // 1024, total // 1024)

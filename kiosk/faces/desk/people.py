@@ -33,13 +33,17 @@ def check_name(text: str) -> str:
     return name
 
 
-def check_phone(text: str) -> str:
+def check_phone(text: str, country_code: str = "") -> str:
     """Return the digits of a full phone number.
+
+    Args:
+        text: As it was typed.
+        country_code: What stands for the leading 0 of a national number.
 
     Raises:
         PhoneBadError: It has other marks, or too few or too many digits.
     """
-    digits = normalise_phone(text)
+    digits = normalise_phone(text, country_code)
     usable = digits.isascii() and digits.isdigit()
     if not usable or not PHONE_DIGITS_MIN <= len(digits) <= PHONE_DIGITS_MAX:
         raise PhoneBadError

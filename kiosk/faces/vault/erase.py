@@ -7,7 +7,8 @@ The search goes through every file of the installation, byte by byte, for
   beginning of each in hex;
 - the templates as float16, float32 or float64, in either byte order: any eight bytes in a row, also
   in base64; and their beginnings in hex and as decimal numbers;
-- name and number as UTF-8, UTF-16, JSON, hex and base64.
+- name and number as UTF-8, UTF-16, JSON, hex and base64; the number in its national and its
+  international form.
 
 It does not reach blocks of the disk that no file owns any more: there only the destroyed key helps.
 The certificate holds a random id, the time, counts and a hash over the erased ciphertexts: nothing
@@ -32,6 +33,7 @@ from numpy.typing import NDArray
 
 from kiosk.faces.vault import database
 from kiosk.faces.vault.errors import VaultUnusableError
+from kiosk.faces.vault.gallery import phone_forms
 from kiosk.faces.vault.keyring import sync_folder
 from kiosk.faces.vault.records import ErasureWork
 from kiosk.faces.vault.store import Vault
@@ -88,7 +90,7 @@ class Leftovers:
 class _Patterns:
     """Everything that is looked for: words of eight bytes, and texts."""
 
-    def __init__(self, work: ErasureWork) -> None:
+    def __init__(self, work: ErasureWork, country_code: str) -> None:
         raw = [*work.ciphertexts, *_as_bytes(work.vectors, ("<f4", ">f4"))]
         other = _as_bytes(work.vectors, ("<f2", ">f2", "<f8", ">f8"))
         encoded = [form for record in raw for form in _as_base64(record)]
@@ -96,8 +98,13 @@ class _Patterns:
         self.sieve = np.zeros(1 << _SIEVE_BITS, dtype=bool)
         self.sieve[_slot(self.words)] = True
         self.names = frozenset(_encodings(work.name))
+        phones = phone_forms(work.phone, country_code)
         self.texts = frozenset(
-            (*_encodings(work.phone), *_decimals(work.vectors), *_hex_heads(raw))
+            (
+                *(text for phone in phones for text in _encodings(phone)),
+                *_decimals(work.vectors),
+                *_hex_heads(raw),
+            )
         )
         self.overlap = max(WORD_BYTES, *(len(text) for text in self.names | self.texts)) - 1
 
@@ -130,13 +137,16 @@ class LeftoverSearch:
         vault: The open vault; its own files are read through it.
         data_dir: DIR.
         work: What `Vault.erase()` returned.
+        country_code: The installation's, for the national form of the number.
     """
 
-    def __init__(self, vault: Vault, data_dir: Path, work: ErasureWork) -> None:
+    def __init__(
+        self, vault: Vault, data_dir: Path, work: ErasureWork, country_code: str = ""
+    ) -> None:
         """Prepare the search; no file is read yet."""
         self._vault = vault
         self._data_dir = data_dir
-        self._patterns = _Patterns(work)
+        self._patterns = _Patterns(work, country_code)
         self._done: Leftovers | None = None
         self._steps = self._search()
 

@@ -28,13 +28,32 @@ _ROWS_FIRST = 64
 Vector = NDArray[np.float32]
 
 
-def normalise_phone(text: str) -> str:
+def normalise_phone(text: str, country_code: str = "") -> str:
     """Return the digits that a number is compared by.
 
-    Spaces, dashes, dots, brackets and a leading `+` or `00` do not count. Nothing is checked here.
+    Spaces, dashes, dots, brackets and a leading `+` or `00` do not count. Nothing is checked here,
+    and what comes out stays as it is when it goes in again.
+
+    Args:
+        text: The number as somebody wrote it, or as it is kept.
+        country_code: The installation's: it stands for the one leading 0 of a national number.
+            Empty: a national number is another one than the same with its country code.
     """
     digits = "".join(mark for mark in text if mark not in " -./()\u00a0")
-    return digits.removeprefix("+") if digits.startswith("+") else digits.removeprefix("00")
+    digits = digits.removeprefix("+") if digits.startswith("+") else digits.removeprefix("00")
+    if country_code and digits.startswith("0") and not digits.startswith("00"):
+        return country_code + digits.removeprefix("0")
+    return digits
+
+
+def phone_forms(digits: str, country_code: str = "") -> frozenset[str]:
+    """Return the digits of a kept number in each form that it may have been written in."""
+    forms = {digits, normalise_phone(digits, country_code)}
+    if country_code:
+        forms |= {
+            f"0{form.removeprefix(country_code)}" for form in forms if form.startswith(country_code)
+        }
+    return frozenset(forms)
 
 
 @dataclass(slots=True)
@@ -50,8 +69,13 @@ class _Shelf:
 class Gallery:
     """Who can be recognised now. Safe to use from many threads."""
 
-    def __init__(self) -> None:
-        """Make an empty gallery."""
+    def __init__(self, country_code: str = "") -> None:
+        """Make an empty gallery.
+
+        Args:
+            country_code: How national numbers are compared, as `normalise_phone()` has it.
+        """
+        self.country_code = country_code
         self._turn = threading.RLock()
         self._shelves: dict[PackId, _Shelf] = {}
         self._pack_of: dict[PersonId, PackId] = {}
@@ -63,6 +87,7 @@ class Gallery:
         with self._turn:
             self.remove(person.person)
             vector = person.template
+            phone = self.normalise(person.phone)  # kept perhaps under another country code
             shelf = self._shelves.get(person.pack)
             if shelf is None:
                 shelf = _Shelf(np.zeros((_ROWS_FIRST, len(vector)), np.float32))
@@ -73,10 +98,10 @@ class Gallery:
             shelf.matrix[row] = vector
             shelf.people.append(person.person)
             shelf.row_of[person.person] = row
-            shelf.digits.setdefault(person.phone[-DIGITS:], set()).add(person.person)
+            shelf.digits.setdefault(phone[-DIGITS:], set()).add(person.person)
             self._pack_of[person.person] = person.pack
-            self._phones[person.phone] = person.person
-            self._phone_of[person.person] = person.phone
+            self._phones[phone] = person.person
+            self._phone_of[person.person] = phone
 
     def remove(self, person: PersonId) -> bool:
         """Let a person be found no more; return whether they were in it."""
@@ -138,7 +163,11 @@ class Gallery:
     def by_phone(self, number: str) -> PersonId | None:
         """Return who enrolled with this full number, written in any usual way."""
         with self._turn:
-            return self._phones.get(normalise_phone(number))
+            return self._phones.get(self.normalise(number))
+
+    def normalise(self, number: str) -> str:
+        """Return the digits that this installation compares a number by."""
+        return normalise_phone(number, self.country_code)
 
     def size(self, pack: PackId) -> int:
         """Return how many people of a pack can be found; thresholds grow with it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 
 import pytest
@@ -52,7 +53,7 @@ class Shop:
         self.open()
 
     def open(self) -> None:
-        self.vault, self.gallery = open_vault(self.data_dir, STORE_KEY)
+        self.vault, self.gallery = open_vault(self.data_dir, STORE_KEY, "44")
         self.tools = DeskTools(
             data_dir=self.data_dir,
             vault=self.vault,
@@ -197,6 +198,28 @@ def test_a_number_can_be_enrolled_once(shop):
     shop.vault.freeze(shop.vault.ids()[0])
     shop.restart()
     assert "phone_taken" == shop.enrol(2, phone="07700900001").reason
+
+
+def test_a_number_can_be_enrolled_once_in_either_form(shop):
+    """The national and the international form are one number, also of somebody who is frozen."""
+    shop.enrol(1, phone="07700 900123")
+
+    assert "phone_taken" == shop.enrol(2, phone="+44 7700 900123").reason
+    shop.vault.freeze(shop.vault.ids()[0])
+    shop.restart()
+    assert "phone_taken" == shop.enrol(2, phone="0044 7700 900123").reason
+
+
+def test_a_number_kept_in_the_older_form_is_known(shop):
+    """People enrolled before the country code counted are found, active or frozen."""
+    person = shop.vault.begin(dataclasses.replace(new_person(7), phone="07700900123"))
+    shop.vault.activate(person)
+    shop.restart()
+    assert person == shop.gallery.by_phone("+447700900123")
+
+    shop.vault.freeze(person)
+    shop.restart()
+    assert "phone_taken" == shop.enrol(2, phone="+447700900123").reason
 
 
 def test_the_same_face_under_another_name_is_refused(shop):

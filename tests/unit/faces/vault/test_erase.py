@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 
 import numpy as np
@@ -113,6 +114,18 @@ def test_a_leak_in_any_encoding_is_found(vault, data_dir, leak, offset):
 
     assert 1 <= leftovers.places
     assert ("logs/some.log",) == leftovers.found_in
+
+
+@pytest.mark.parametrize(
+    ("kept", "written"), [("447700900123", "07700900123"), ("07700900123", "447700900123")]
+)
+def test_the_other_form_of_a_number_is_found(vault, data_dir, kept, written):
+    """What is kept is one form; what staff typed, and some file may hold, is the other."""
+    person = vault.begin(dataclasses.replace(new_person(1), phone=kept))
+    work = vault.erase(person)
+    (data_dir / "notes.txt").write_text(f"call {written} back")
+
+    assert LeftoverSearch(vault, data_dir, work, "44").finish().found_in == ("notes.txt",)
 
 
 def test_files_full_of_hashes_raise_no_false_alarm(vault, data_dir):

@@ -122,6 +122,32 @@ def test_numbers_are_found_however_written(written):
     assert gallery.by_phone(written) is None
 
 
+@pytest.mark.parametrize("kept", ["07700900001", "447700900001"])
+@pytest.mark.parametrize(
+    "written", ["07700 900001", "+44 7700 900001", "0044 7700 900001", "+44 (7700) 900001"]
+)
+def test_a_national_number_is_the_international_one(kept, written):
+    """Whichever form is kept already; the last digits are the same in both."""
+    gallery = Gallery("44")
+    someone = person(1, phone=kept)
+    gallery.add(someone)
+
+    assert someone.person == gallery.by_phone(written)
+    assert {someone.person} == gallery.with_digits(PACK, "0001")
+    assert gallery.by_phone("+49 7700 900001") is None
+    gallery.remove(someone.person)
+    assert gallery.by_phone(written) is None
+    assert frozenset() == gallery.with_digits(PACK, "0001")
+
+
+@pytest.mark.parametrize("written", ["07700900001", "00447700900001", "+447700900001", "7700"])
+def test_a_number_that_is_compared_again_stays_the_same(written):
+    """Kept digits go through the same rule as typed ones."""
+    once = normalise_phone(written, "44")
+
+    assert once == normalise_phone(once, "44")
+
+
 def test_what_is_removed_or_closed_is_overwritten():
     """No vector stays behind in the gallery's memory."""
     gallery = Gallery()
