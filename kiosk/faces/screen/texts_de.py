@@ -11,6 +11,7 @@ WORDS: dict[str, str] = {
     "enrolling_title": "Jemand meldet sich an",
     "enrolling_text": "Das Personal nimmt gerade einen Gast auf. Bitte warten Sie kurz.",
     "to_pay": "Zu bezahlen",
+    "was_paid": "Bezahlt",
     "pay_to": "an {payee}",
     "smile_button": "Mit Lächeln bezahlen",
     "other_button": "Anders bezahlen",

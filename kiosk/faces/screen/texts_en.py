@@ -11,6 +11,7 @@ WORDS: dict[str, str] = {
     "enrolling_title": "Somebody is signing up",
     "enrolling_text": "Staff are enrolling a customer. Please wait a moment.",
     "to_pay": "To pay",
+    "was_paid": "Paid",
     "pay_to": "to {payee}",
     "smile_button": "Pay with a smile",
     "other_button": "Other ways to pay",

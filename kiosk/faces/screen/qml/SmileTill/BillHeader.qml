@@ -24,7 +24,7 @@ Item {
                 objectName: "payLabel"
                 Layout.fillWidth: true
                 horizontalAlignment: Text.AlignLeft
-                text: root.session.text["to_pay"]
+                text: root.session.text[root.session.view === "paid" ? "was_paid" : "to_pay"]
                 color: root.quiet
                 font.pixelSize: Theme.small
             }
