@@ -25,7 +25,7 @@ from kiosk.domain.errors import SetupError
 from kiosk.faces.vault.keys import derive, unlock
 from kiosk.link.client import LinkClient
 from kiosk.link.protocol import PROTOCOL_VERSION, Hello, Ping, Pong, Role
-from kiosk.link.sockets import LinkDownError
+from kiosk.link.sockets import LinkDownError, run_dir_of
 from kiosk.sandbox.bank.oracle import is_running as bank_answers
 from kiosk.settings import Settings, load_settings
 
@@ -38,11 +38,6 @@ BANK_SETTLES_S = 1.0
 logger = logging.getLogger(__name__)
 
 Prompt = Callable[[str], str]
-
-
-def run_dir_of(data_dir: Path) -> Path:
-    """Return where the sockets and locks of an installation lie."""
-    return data_dir / "run"
 
 
 class Installation:

@@ -46,7 +46,7 @@ class StepUpPolicy:
     pin_rules: PinRules = PinRules()
 
 
-def rows_for_face(decision: Decision, policy: StepUpPolicy) -> tuple[Requirement, ...]:
+def rows_for_face(decision: Decision) -> tuple[Requirement, ...]:
     """List what the face alone makes us ask, before money is asked anything."""
     match decision:
         case Decision.NEEDS_DIGITS:
@@ -59,7 +59,7 @@ def rows_for_face(decision: Decision, policy: StepUpPolicy) -> tuple[Requirement
                 Requirement(Factor.PIN, "face_in_doubt"),
             )
         case Decision.IDENTIFIED | Decision.UNKNOWN:
-            return (Requirement(Factor.DIGITS, "always_asked"),) if policy.claim_first else ()
+            return ()
 
 
 def rows_for_payment(

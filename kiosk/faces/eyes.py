@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from kiosk.domain.evidence import PadVerdict
 from kiosk.domain.identification import (
     Candidate,
     Identification,
@@ -162,7 +161,5 @@ class Eyes:
 
 
 def _look(progress: ProbeProgress, *, smile: float | None, track_changed: bool) -> Look:
-    refused = progress.state is ProbeState.REFUSED
-    pad = PadVerdict.ATTACK if refused and progress.pad is PadVerdict.ATTACK else progress.pad
     hint = "" if progress.reason is None else progress.reason.value
-    return Look(pad, progress.identification, hint, smile, track_changed)
+    return Look(progress.pad, progress.identification, hint, smile, track_changed)

@@ -33,6 +33,7 @@ from kiosk.faces.vision.room import VisionRoom
 from kiosk.link.process import read_key, run_process
 from kiosk.link.protocol import CameraSpec, Progress
 from kiosk.link.server import Service
+from kiosk.link.sockets import run_dir_of
 from kiosk.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class FacesProcess:
             SmileTillError: Settings, key or vault are not in order.
         """
         settings = load_settings(data_dir)
-        self._run_dir = data_dir / "run"
+        self._run_dir = run_dir_of(data_dir)
         try:
             self._vault, self._gallery = open_vault(data_dir, key, settings.country_code)
             decoy_key = bytes(subkey(key, "decoys"))
@@ -188,7 +189,7 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             stop.wait()
 
-    return run_process("faces", options.data / "run", options.ready_fd, build, close, serve)
+    return run_process("faces", run_dir_of(options.data), options.ready_fd, build, close, serve)
 
 
 def _terminal(process: FacesProcess, camera: CameraSpec, *, windowed: bool) -> Terminal:

@@ -114,14 +114,14 @@ def decode_request(line: bytes) -> SceneRequest | ControlRequest:
     """
     try:
         if len(line) > REQUEST_BYTES_MAX:
-            raise _bad_scene()
+            raise bad_scene()
         values = json.loads(line)
         if isinstance(values, dict) and "control" in values:
             return msgspec.convert(values, ControlRequest)
         return msgspec.convert(values, SceneRequest)
     except (ValueError, RecursionError) as error:
         # msgspec's ValidationError and json's JSONDecodeError are ValueErrors.
-        raise _bad_scene() from error
+        raise bad_scene() from error
 
 
 def encode_answer(error: SmileTillError | None) -> bytes:
@@ -176,7 +176,8 @@ def broken_stream() -> SetupError:
     )
 
 
-def _bad_scene() -> BadInputError:
+def bad_scene() -> BadInputError:
+    """Return the error for a text or request that is no scene."""
     return BadInputError(
         "This is no scene that the simulated people can play.",
         code="scene_bad",

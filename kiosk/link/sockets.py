@@ -18,6 +18,11 @@ from kiosk.domain.errors import SetupError
 _UCRED = struct.Struct("3i")
 
 
+def run_dir_of(data_dir: Path) -> Path:
+    """Return where the sockets and locks of an installation lie."""
+    return data_dir / "run"
+
+
 class LinkDownError(SetupError):
     """The other process is not there, went away, or stays silent."""
 

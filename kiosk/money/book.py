@@ -132,10 +132,6 @@ class Book:
     for_screen: dict[OrderId, None] = field(default_factory=dict)
     """Orders that the screen has to show (an ordered set)."""
 
-    def order_of(self, key: IdempotencyKey) -> OrderEntry:
-        """Return the order that an attempt belongs to."""
-        return self.orders[self.attempts[key].order_id]
-
 
 TERMINAL_FAILURES_KEPT = 1_000
 """At most this many are remembered; the limit of an hour is far below."""

@@ -11,6 +11,7 @@ from kiosk.domain.mandate import PinRules
 from kiosk.domain.money import Money
 from kiosk.link.process import read_key, run_process
 from kiosk.link.server import Service
+from kiosk.link.sockets import run_dir_of
 from kiosk.money.config import MoneyConfig
 from kiosk.money.service import MoneyService, build
 from kiosk.settings import Settings, load_settings
@@ -54,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     def close(_: Service) -> None:
         made[0].stop()
 
-    return run_process("money", options.data / "run", options.ready_fd, start, close)
+    return run_process("money", run_dir_of(options.data), options.ready_fd, start, close)
 
 
 if __name__ == "__main__":

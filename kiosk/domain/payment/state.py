@@ -109,11 +109,6 @@ class Phase(enum.Enum):
     STRANDED = "stranded"
     """The result could not be stored: this process says "unknown", the next one looks it up."""
 
-    @property
-    def is_last(self) -> bool:
-        """Say whether this process does nothing more with the attempt."""
-        return self in {Phase.ENDED, Phase.STRANDED}
-
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

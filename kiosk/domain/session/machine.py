@@ -177,7 +177,7 @@ def _probe(session: Session, event: ev.Probed) -> Step:
                 return _next(session)
             return _found(session, verdict)
         case Decision.NEEDS_DIGITS | Decision.NEEDS_DIGITS_AND_PIN | Decision.AMBIGUOUS:
-            return _next(_want(session, rows_for_face(verdict.decision, session.policy)))
+            return _next(_want(session, rows_for_face(verdict.decision)))
         case _:
             assert_never(verdict.decision)
 

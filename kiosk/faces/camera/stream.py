@@ -31,6 +31,7 @@ from kiosk.link.frames import (
     PEOPLE,
     PULL,
     SceneRequest,
+    bad_scene,
     check_answer,
     decode_header,
     encode_request,
@@ -127,7 +128,7 @@ class StreamCamera:
             check_answer(self._line())
         except BadInputError as error:
             self._close()
-            raise CameraInputError(error.message, code=error.code, mend=error.mend) from error
+            raise _as_input_error(error) from error
         except SetupError as error:
             self._close()
             raise _as_device_error(error) from error
@@ -222,12 +223,12 @@ def _as_device_error(error: SetupError) -> CameraDeviceError:
     return CameraDeviceError(error.message, code=error.code, mend=error.mend)
 
 
+def _as_input_error(error: BadInputError) -> CameraInputError:
+    return CameraInputError(error.message, code=error.code, mend=error.mend)
+
+
 def _bad_scene() -> CameraInputError:
-    return CameraInputError(
-        "This is no scene that the simulated people can play.",
-        code="scene_bad",
-        mend="Name one such as customer:2:smile=3000:seed=7, photo:2:seed=1, empty or live.",
-    )
+    return _as_input_error(bad_scene())
 
 
 def _gone() -> CameraDeviceError:

@@ -33,7 +33,6 @@ class Display(QObject):
         """Show that there is nothing to pay."""
         super().__init__()
         self._texts = texts
-        self._home_language = texts.language
         self._payee = payee
         self._staff_can_close = staff_can_close
         self._has_camera = has_camera

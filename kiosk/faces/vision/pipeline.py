@@ -75,7 +75,6 @@ class Pipeline:
     def __init__(self, pack: Pack, *, limits: PipelineLimits | None = None) -> None:
         """Load the networks, single-threaded."""
         quiet_upstream()
-        self.pack_id = pack.id
         self._limits = limits or PipelineLimits()
         self._detector = Detector(pack.detector, score_min=pack_threshold(pack, "detector_score"))
         self._encoder = Encoder(pack.encoder)

@@ -18,10 +18,9 @@ import cv2
 
 from kiosk.domain.errors import SmileTillError
 from kiosk.link.process import report
+from kiosk.link.sockets import run_dir_of
 from kiosk.sandbox.people.scene import gather
 from kiosk.sandbox.people.server import PeopleServer
-
-RUN_FOLDER = "run"
 
 
 def serve(data_dir: Path, ready_fd: int | None = None) -> None:
@@ -37,7 +36,7 @@ def serve(data_dir: Path, ready_fd: int | None = None) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with PeopleServer(data_dir / RUN_FOLDER, gather()):
+    with PeopleServer(run_dir_of(data_dir), gather()):
         report(ready_fd, None)
         stop.wait()
 
