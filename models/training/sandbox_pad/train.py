@@ -38,8 +38,11 @@ class Net(nn.Module):
         widths = (3, 16, 32, 48, 64)
         layers = []
         for before, after in zip(widths, widths[1:]):
-            layers += [nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False),
-                       nn.BatchNorm2d(after), nn.ReLU()]
+            layers += [
+                nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.ReLU(),
+            ]
         self.body = nn.Sequential(*layers)
         self.head = nn.Linear(64, 3)
 
@@ -61,8 +64,14 @@ class WithProbabilities(nn.Module):
 def patch_of(image: np.ndarray, face: Face, rng: np.random.Generator, jitter: float) -> np.ndarray:
     dx, dy = rng.normal(0, 0.05 * jitter, 2)
     size = 1 + rng.normal(0, 0.06 * jitter)
-    box = Face(face.x + dx * face.width, face.y + dy * face.height,
-               face.width * size, face.height * size, face.score, face.landmarks)
+    box = Face(
+        face.x + dx * face.width,
+        face.y + dy * face.height,
+        face.width * size,
+        face.height * size,
+        face.score,
+        face.landmarks,
+    )
     crop = crop_scaled(image, box, SCALE * (1 + rng.normal(0, 0.05 * jitter)))
     return cv2.resize(crop, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
 
@@ -91,15 +100,23 @@ def rooms(crowd, count, rng):
     for seed in range(count):
         image = EmptyScene(crowd, FIRST_TRAINING_SEED + seed).frame(0, 0, 0.0)
         size = rng.uniform(100, 180)
-        face = Face(rng.uniform(80, 560 - size), rng.uniform(60, 440 - size), size, size, 1.0,
-                    np.zeros((5, 2), np.float32))
+        face = Face(
+            rng.uniform(80, 560 - size),
+            rng.uniform(60, 440 - size),
+            size,
+            size,
+            1.0,
+            np.zeros((5, 2), np.float32),
+        )
         patches.append(patch_of(image, face, rng, 1.0))
     return np.stack(patches)
 
 
 def real(shared, detector, count, rng):
     """Frames of real people and prints, as class 2; their colours are changed at random later."""
-    files = sorted((shared / "pad").glob("*/*/*.jpg")) + sorted((shared / "faces").glob("*.jpg"))[::6]
+    files = (
+        sorted((shared / "pad").glob("*/*/*.jpg")) + sorted((shared / "faces").glob("*.jpg"))[::6]
+    )
     rng.shuffle(files)
     patches = []
     for file in files[: count * 2]:
@@ -140,9 +157,13 @@ def report(net, name, patches, labels):
     live, attack = score[labels == 1], score[labels != 1]
     parts = []
     if len(live):
-        parts.append(f"customers n={len(live)} below .5: {np.mean(live < .5):.4f}, lowest {live.min():.3f}")
+        parts.append(
+            f"customers n={len(live)} below .5: {np.mean(live < 0.5):.4f}, lowest {live.min():.3f}"
+        )
     if len(attack):
-        parts.append(f"others n={len(attack)} above .5: {np.mean(attack >= .5):.4f}, highest {attack.max():.3f}")
+        parts.append(
+            f"others n={len(attack)} above .5: {np.mean(attack >= 0.5):.4f}, highest {attack.max():.3f}"
+        )
     print(name, "; ".join(parts), flush=True)
 
 
@@ -172,7 +193,10 @@ def main() -> None:
     z = np.concatenate(others)
     x, y = np.concatenate([x, z]), np.concatenate([y, np.full(len(z), 2)])
     counts = np.bincount(y, minlength=3)
-    print(f"drawn in {time.monotonic() - start:.0f} s; photo, customer, other: {counts.tolist()}", flush=True)
+    print(
+        f"drawn in {time.monotonic() - start:.0f} s; photo, customer, other: {counts.tolist()}",
+        flush=True,
+    )
     net = Net()
     weights = torch.tensor(counts.sum() / (3.0 * counts), dtype=torch.float32)
     loss_of = nn.CrossEntropyLoss(weight=weights, label_smoothing=0.02)
@@ -185,22 +209,35 @@ def main() -> None:
         total = 0.0
         for at in range(0, len(order) - 63, 64):
             chosen = order[at : at + 64]
-            loss = loss_of(net(torch.from_numpy(augmented(x[chosen], rng))), torch.from_numpy(y[chosen]))
+            loss = loss_of(
+                net(torch.from_numpy(augmented(x[chosen], rng))), torch.from_numpy(y[chosen])
+            )
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             schedule.step()
             total += loss.item()
-        print(f"epoch {epoch + 1} loss {total / (len(order) // 64):.4f} {time.monotonic() - start:.0f} s", flush=True)
+        print(
+            f"epoch {epoch + 1} loss {total / (len(order) // 64):.4f} {time.monotonic() - start:.0f} s",
+            flush=True,
+        )
     net.eval()
-    for name, people in (("people seen, seeds not", TRAIN_PEOPLE), ("people and seeds not seen", KEPT_OUT)):
+    for name, people in (
+        ("people seen, seeds not", TRAIN_PEOPLE),
+        ("people and seeds not seen", KEPT_OUT),
+    ):
         report(net, name, *drawn(crowd, detector, people, range(500_000, 500_060), 4, rng, 0.0))
     if kept_real is not None:
         report(net, "real frames not seen", kept_real, np.full(len(kept_real), 2))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     torch.onnx.export(
-        WithProbabilities(net).eval(), torch.zeros(1, 3, SIDE, SIDE), str(options.out),
-        input_names=["input"], output_names=["probs"], opset_version=13, dynamo=False,
+        WithProbabilities(net).eval(),
+        torch.zeros(1, 3, SIDE, SIDE),
+        str(options.out),
+        input_names=["input"],
+        output_names=["probs"],
+        opset_version=13,
+        dynamo=False,
         dynamic_axes={"input": {0: "n"}, "probs": {0: "n"}},
     )
     print(f"{options.out.name} {options.out.stat().st_size} bytes", flush=True)
