@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from kiosk.domain.errors import BadInputError
+from kiosk.domain.money import ORDER_AMOUNT_MAX_MINOR_UNITS
 from kiosk.domain.order import PAYEE_LENGTH_MAX
 
 SETTINGS_BYTES_MAX = 65_536
@@ -25,6 +26,8 @@ class BankSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     connector: str = "sandbox"
     url: str = ""
     """Empty for the sandbox: its process writes down where it listens."""
+    options: dict[str, str] = {}
+    """The connector's own words (docs/going-live.md); a connector refuses what it does not know."""
 
 
 class MoneySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,6 +39,28 @@ class MoneySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """50.00: above it a PIN is asked (PSD2 RTS, Article 11: EUR 50 a contactless payment)."""
     no_pin_day_minor_units: int = 15_000
     """150.00 a day without a PIN (PSD2 RTS, Article 11: EUR 150 in sum)."""
+
+
+class TillSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The interface for tills and for the staff's tablet (nexo-style JSON, REST, a web page)."""
+
+    enabled: bool = False
+    host: str = "127.0.0.1"
+    """Where it listens; an address of the restaurant's own network lets other machines in."""
+    port: int = 8443
+    amount_max_minor_units: int = 100_000
+    """1,000.00: no order above it is taken, because the likeliest cause is a slip of the finger."""
+    menu: str = ""
+    """A CSV file (`item,price` and, if wanted, `group`) whose items the simple till offers."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no socket and no order could be."""
+        if not 0 <= self.port <= 65_535 or not self.host:
+            message = "till.host and till.port must name a place to listen"
+            raise ValueError(message)
+        if not 0 < self.amount_max_minor_units <= ORDER_AMOUNT_MAX_MINOR_UNITS:
+            message = "till.amount_max_minor_units is out of range"
+            raise ValueError(message)
 
 
 class ScreenSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,6 +92,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """When phone digits are asked: `on_doubt`, or `first` (always)."""
     bank: BankSettings = BankSettings()
     money: MoneySettings = MoneySettings()
+    till: TillSettings = TillSettings()
     screen: ScreenSettings = ScreenSettings()
 
     def __post_init__(self) -> None:

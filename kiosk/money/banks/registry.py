@@ -12,25 +12,23 @@ from kiosk.money.banks.sandbox.connector import open_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
-    from kiosk.money.banks.port import Bank
+    from kiosk.money.banks.port import Bank, BankContext
 
-CONNECTORS: Mapping[str, Callable[[Path, str | None], Bank]] = {
+CONNECTORS: Mapping[str, Callable[[BankContext], Bank]] = {
     "sandbox": open_sandbox,
 }
 
 
-def open_bank(name: str, *, data_dir: Path, url: str | None = None) -> Bank:
+def open_bank(name: str, context: BankContext) -> Bank:
     """Construct a connector; no byte is sent and nothing is read until it is used.
 
     Args:
         name: A key of `CONNECTORS`.
-        data_dir: The installation, where a connector finds its secrets.
-        url: The bank's address, or None to let the connector find it.
+        context: What it is made with.
 
     Raises:
-        SetupError: There is no connector of that name.
+        SetupError: There is no connector of that name, or its options cannot be used.
     """
     if name not in CONNECTORS:
         raise SetupError(
@@ -38,4 +36,4 @@ def open_bank(name: str, *, data_dir: Path, url: str | None = None) -> Bank:
             code="connector_unknown",
             mend=f"Use one of: {', '.join(sorted(CONNECTORS))}.",
         )
-    return CONNECTORS[name](data_dir, url)
+    return CONNECTORS[name](context)
