@@ -54,7 +54,8 @@ OFFENCES = {
     "kiosk/money/__init__.py": "import models.manifest, cv2, PySide6, onnxruntime, torch",
     "models/pack.py": "import kiosk.domain.errors, msgspec, cryptography",
     "kiosk/sandbox/__init__.py": "import kiosk.faces.opencv, kiosk.settings",
-    "kiosk/faces/__init__.py": "import requests, sqlite_utils, click",
+    "kiosk/faces/__init__.py": "import requests, sqlite_utils, click, fastapi, reportlab, xml",
+    "kiosk/link/__init__.py": "import joserfc, jwcrypto",
 }
 
 
