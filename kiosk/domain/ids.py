@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from typing import NewType
 
@@ -37,6 +39,9 @@ PackId = NewType("PackId", str)
 ORDER_ID_LENGTH_MAX = 35
 """Characters; the length of `InstructionIdentification` in the UK Open Banking VRP API."""
 
+REFERENCE_LENGTH = 18
+"""Characters; commercial VRP providers take 6 to 18 (payments.md, 1.3), and 90 bits never meet."""
+
 _ORDER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -53,3 +58,13 @@ def parse_order_id(text: str) -> OrderId:
             mend=f"Use 1 to {ORDER_ID_LENGTH_MAX} letters, digits, dots, dashes or underscores.",
         )
     return OrderId(text)
+
+
+def reference_of(key: IdempotencyKey) -> str:
+    """Return what a bank statement shows of an attempt: 18 characters `A-Z2-7`.
+
+    One text serves as instruction id, end-to-end id and remittance, so that an event or a line of
+    a statement names the attempt although the bank's answer to it was lost.
+    """
+    digest = hashlib.sha256(key.encode()).digest()
+    return base64.b32encode(digest).decode()[:REFERENCE_LENGTH]

@@ -12,7 +12,7 @@ from typing import assert_never
 
 import msgspec
 
-from kiosk.domain.ids import IdempotencyKey, PaymentRef
+from kiosk.domain.ids import IdempotencyKey, MandateRef, PaymentRef, reference_of
 from kiosk.domain.payment import (
     Answered,
     Effect,
@@ -35,7 +35,7 @@ from kiosk.domain.payment import (
 )
 from kiosk.link.protocol import Authorised
 from kiosk.money import records
-from kiosk.money.banks.port import Bank, Capabilities, Prepared
+from kiosk.money.banks.port import Bank, Capabilities, Prepared, Sought
 from kiosk.money.clock import Clock
 from kiosk.money.config import MoneyConfig
 from kiosk.money.errors import JournalWriteError
@@ -70,6 +70,7 @@ class Task:
     key: IdempotencyKey
     intent: records.IntentStored | None = None
     request: Prepared | None = None
+    mandate_ref: MandateRef | None = None
 
 
 class SealedRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -125,7 +126,8 @@ class Performer:
                 return self._store(task.intent)
             case Send():
                 assert task.request is not None, "only who made a request may send it"
-                answer = self._bank.submit(task.request)
+                assert task.mandate_ref is not None
+                answer = self._bank.submit(task.request, task.mandate_ref)
                 return Answered(
                     answer.kind, self._clock.steady_ms(), answer.reason, answer.payment_ref
                 )
@@ -134,7 +136,7 @@ class Performer:
                 at_ms = self._clock.steady_ms()
                 return Tick(at_ms) if in_time else WindowClosed(at_ms)
             case Find():
-                answer = self._bank.find(task.key)
+                answer = self._bank.find(self._sought(task.key))
                 return Found(
                     answer.kind, self._clock.steady_ms(), answer.reason, answer.payment_ref
                 )
@@ -148,6 +150,17 @@ class Performer:
                 raise AssertionError("told by advance")
             case _ as never:
                 assert_never(never)
+
+    def _sought(self, key: IdempotencyKey) -> Sought:
+        with self._ledger.lock:
+            attempt = self._ledger.book.attempts[key]
+        return Sought(
+            key=key,
+            order_id=attempt.order_id,
+            amount=attempt.amount,
+            reference=reference_of(key),
+            payment_ref=attempt.payment_ref,
+        )
 
     def _store(
         self, record: records.IntentStored | records.ResultStored | records.ResultCorrected

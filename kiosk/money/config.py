@@ -24,6 +24,17 @@ class HashCost:
 
 
 @dataclass(frozen=True, slots=True)
+class TillConfig:
+    """The interface for tills and the staff's tablet, as the owner set it (kiosk/settings.py)."""
+
+    enabled: bool = False
+    host: str = "127.0.0.1"
+    port: int = 8443
+    amount_max_minor_units: int = 100_000
+    menu: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class MoneyConfig:
     """Settings of one money process; the defaults are a sandbox installation."""
 
@@ -32,6 +43,11 @@ class MoneyConfig:
     connector: str = "sandbox"
     bank_url: str = ""
     """Empty: the connector knows where its bank is."""
+    bank_options: dict[str, str] = field(default_factory=dict)
+    """The connector's own words, checked by it."""
+    till: TillConfig = field(default_factory=TillConfig)
+    staff_codes: dict[str, str] = field(default_factory=dict, repr=False)
+    """Name and code of everybody who may do what only staff may."""
 
     resolve_window_s: float = 25.0
     """Seconds that a customer waits while an unclear answer is resolved (payments.md, 5.3)."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from kiosk.domain.consent import Basis
-from kiosk.domain.ids import IdempotencyKey, OrderId
+from kiosk.domain.ids import IdempotencyKey, OrderId, reference_of
 from kiosk.domain.mandate import limit_refusal, needs_pin
 from kiosk.domain.order import Order, OrderState, Outcome
 from kiosk.domain.payment import Begin, Event, Payment, Phase, SendRules
@@ -205,7 +205,17 @@ class Engine:
         ref = self._mandates.ref_of(ask.alias)
         assert ref is not None, "an active mandate has the bank's id"
         key = self._keys.payment_key(order.order_id, len(entry.keys))
-        request = self._bank.prepare(Intent(key, order.order_id, order.amount, order.payee, ref))
+        request = self._bank.prepare(
+            Intent(
+                key=key,
+                order_id=order.order_id,
+                amount=order.amount,
+                payee=order.payee,
+                mandate_ref=ref,
+                reference=reference_of(key),
+                at_s=int(self._clock.now().timestamp()),
+            )
+        )
         plain = msgspec.json.encode(SealedRequest(request.body, request.headers))
         intent = IntentStored(
             at=self._ledger.time(),
@@ -219,7 +229,7 @@ class Engine:
             on_screen=ask.on_screen,
             sealed_request=self._keys.seal(ask.alias, "request", key, plain),
         )
-        return Task(key, intent, request)
+        return Task(key, intent, request, ref)
 
 
 def _no(reason: str) -> Authorised:

@@ -94,6 +94,19 @@ class KeyFileError(SetupError):
         )
 
 
+class BankSecretError(KeyFileError):
+    """A secret of the bank's connector cannot be read or written."""
+
+    def __init__(self, detail: str) -> None:
+        """Say what is wrong, without the secret's name."""
+        SetupError.__init__(
+            self,
+            f"A secret of the bank's connector cannot be used ({detail}).",
+            code="bank_secret_bad",
+            mend="Check the passphrase and the disk; else set the bank up again.",
+        )
+
+
 class OrderUnknownError(BadInputError):
     """No order has this id."""
 

@@ -107,7 +107,7 @@ class MandateKeys:
         try:
             if path.exists():
                 return
-            _write_synced(fresh, _FILE_MAGIC + nonce + wrapped)
+            write_synced(fresh, _FILE_MAGIC + nonce + wrapped)
             fresh.replace(path)
             sync_directory(self._directory)
         except OSError as error:
@@ -123,7 +123,7 @@ class MandateKeys:
         try:
             if not path.exists():
                 return
-            _write_synced(path, bytes(_FILE_BYTES))
+            write_synced(path, bytes(_FILE_BYTES))
             path.unlink()
             sync_directory(self._directory)
         except OSError as error:
@@ -200,7 +200,8 @@ def _open(cipher: AESGCM, purpose: str, name: str, sealed: str) -> bytes:
         raise KeyFileError("a sealed text was changed or belongs to another key") from error
 
 
-def _write_synced(path: Path, data: bytes) -> None:
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a small file for the owner only, and return when it is on the disk. Raises OSError."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     handle = os.open(path, flags, 0o600)
     try:

@@ -7,6 +7,7 @@ Nothing that waits for the bank or for a person may hold the lock.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,10 @@ from kiosk.money.records import AnyRecord, TailCut, decode_record, encode_record
 from kiosk.money.storage import Storage, file_chunks
 
 JOURNAL_NAME = "journal.log"
+
+Listener = Callable[[AnyRecord], None]
+
+logger = logging.getLogger(__name__)
 
 
 class Ledger:
@@ -34,6 +39,7 @@ class Ledger:
         self.lock = threading.RLock()
         self._clock = clock
         self._book = Book()
+        self._listeners: list[Listener] = []
         opened = Journal.open(storage, _taker(self._book), self.time())
         self._journal = opened.journal
         if opened.torn_bytes:
@@ -69,6 +75,17 @@ class Ledger:
             assert found is None, f"a {type(record).__name__} cannot follow: {found}"
             self._journal.append(encode_record(record))
             apply(self._book, record)
+            for listener in self._listeners:
+                _tell(listener, record)
+
+    def watch(self, listener: Listener) -> None:
+        """Have every later record told to a listener, once it is durable and in the book.
+
+        It is called under the lock, in the order of the journal, so it must be quick, and must not
+        append; what it raises is a mistake that costs nobody their payment.
+        """
+        with self.lock:
+            self._listeners.append(listener)
 
     def close(self) -> None:
         """Let go of the file; nothing can be appended any more."""
@@ -90,6 +107,13 @@ def read_book(path: Path, also: Callable[[AnyRecord], None] | None = None) -> tu
     book = Book()
     reading = read_journal(file_chunks(path), _taker(book, also))
     return reading, book
+
+
+def _tell(listener: Listener, record: AnyRecord) -> None:
+    try:
+        listener(record)
+    except Exception as error:  # noqa: BLE001 - the record is stored, whoever mistakes it
+        logger.error("a listener stumbled: %s", type(error).__name__)  # noqa: TRY400 - no values
 
 
 def _taker(book: Book, also: Callable[[AnyRecord], None] | None = None) -> Callable[[bytes], None]:

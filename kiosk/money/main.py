@@ -12,7 +12,7 @@ from kiosk.domain.money import Money
 from kiosk.link.process import read_key, run_process
 from kiosk.link.server import Service
 from kiosk.link.sockets import run_dir_of
-from kiosk.money.config import MoneyConfig
+from kiosk.money.config import MoneyConfig, TillConfig
 from kiosk.money.service import MoneyService, build
 from kiosk.settings import Settings, load_settings
 
@@ -25,6 +25,15 @@ def config_of(settings: Settings) -> MoneyConfig:
         currency=currency,
         connector=settings.bank.connector,
         bank_url=settings.bank.url,
+        bank_options=dict(settings.bank.options),
+        till=TillConfig(
+            enabled=settings.till.enabled,
+            host=settings.till.host,
+            port=settings.till.port,
+            amount_max_minor_units=settings.till.amount_max_minor_units,
+            menu=settings.till.menu,
+        ),
+        staff_codes=dict(settings.screen.staff_codes),
         resolve_window_s=settings.money.resolve_window_s,
         no_pin=PinRules(
             payment_max=Money(settings.money.no_pin_ceiling_minor_units, currency),

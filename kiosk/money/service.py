@@ -36,7 +36,8 @@ from kiosk.link.protocol import (
     VerifyPin,
 )
 from kiosk.money.attempts import Performer, send_rules
-from kiosk.money.banks.port import Bank
+from kiosk.money.bank_secrets import SealedSecrets
+from kiosk.money.banks.port import Bank, BankContext
 from kiosk.money.banks.registry import open_bank
 from kiosk.money.clock import Clock, SystemClock
 from kiosk.money.config import MoneyConfig
@@ -262,7 +263,14 @@ def build(data_dir: Path, money_key: bytes, config: MoneyConfig) -> MoneyService
     # A journal always begins with a header; where mandates exist, an empty one was emptied.
     if keys.aliases() and (not journal.exists() or journal.stat().st_size == 0):
         raise JournalMissingError
-    bank = open_bank(config.connector, data_dir=data_dir, url=config.bank_url or None)
+    context = BankContext(
+        data_dir=data_dir,
+        url=config.bank_url or None,
+        secrets=SealedSecrets(folder / "bank", keys),
+        currency=config.currency,
+        options=dict(config.bank_options),
+    )
+    bank = open_bank(config.connector, context)
     try:
         return MoneyService(FileStorage(journal), keys, bank, SystemClock(), config)
     except BaseException:

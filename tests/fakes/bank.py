@@ -19,11 +19,17 @@ from kiosk.domain.money import Money
 from kiosk.money.banks.errors import BankUnreachableError
 from kiosk.money.banks.port import (
     BankAnswer,
+    BankEvent,
+    BankHealth,
     BankMandate,
     Capabilities,
+    EventBatch,
+    Funds,
     Intent,
     OutcomeKind,
     Prepared,
+    RefundIntent,
+    Sought,
 )
 
 SANDBOX = Capabilities(
@@ -90,6 +96,18 @@ class FakeBank:
     mandates: dict[MandateRef, BankMandate] = field(default_factory=dict)
     answers: dict[IdempotencyKey, BankAnswer] = field(default_factory=dict)
     is_closed: bool = False
+    funds: Funds = Funds.UNKNOWN
+    funds_asked: list[tuple[MandateRef, Money]] = field(default_factory=list)
+    clock_skew_s: float | None = None
+    news: list[BankEvent] = field(default_factory=list)
+    """Events that nobody has acknowledged; the same one may be there twice."""
+    events_max: int = 10
+    acknowledged: list[str] = field(default_factory=list)
+    refund_faults: list[Fault] = field(default_factory=list)
+    refund_sends: list[Sent] = field(default_factory=list)
+    refunds: list[tuple[IdempotencyKey, OrderId, Money]] = field(default_factory=list)
+    """Money that went back, once a key."""
+    refund_answers: dict[IdempotencyKey, BankAnswer] = field(default_factory=dict)
     _by_key: dict[IdempotencyKey, MandateRef] = field(default_factory=dict)
     _limits: dict[MandateRef, MandateLimits] = field(default_factory=dict)
     _bodies: dict[IdempotencyKey, bytes] = field(default_factory=dict)
@@ -148,7 +166,8 @@ class FakeBank:
             (("Idempotency-Key", intent.key),),
         )
 
-    def submit(self, prepared: Prepared) -> BankAnswer:
+    def submit(self, prepared: Prepared, mandate_ref: MandateRef) -> BankAnswer:
+        del mandate_ref  # it is in the body
         self.on_submit(prepared)
         with self._guard:
             self._deliver()
@@ -160,13 +179,79 @@ class FakeBank:
         self.pass_ms(self.submit_ms)
         return answer
 
-    def find(self, key: IdempotencyKey) -> BankAnswer:
+    def find(self, sought: Sought) -> BankAnswer:
+        key = sought.key
         self.finds.append(key)
         if not self.reachable:
             return BankAnswer(OutcomeKind.UNKNOWN, "timeout")
         with self._guard:
             self._deliver()
+            if key in self._bodies:
+                order_id, minor_units, *_ = json.loads(self._bodies[key])
+                if (order_id, minor_units) != (sought.order_id, sought.amount.minor_units):
+                    return BankAnswer(OutcomeKind.UNKNOWN, "answer_mismatch")
             return self.answers.get(key, BankAnswer(OutcomeKind.NOT_FOUND))
+
+    def check_funds(self, ref: MandateRef, amount: Money) -> Funds:
+        self.funds_asked.append((ref, amount))
+        return self.funds
+
+    def prepare_refund(self, intent: RefundIntent) -> Prepared:
+        body = json.dumps(
+            [intent.order_id, intent.amount.minor_units, intent.payment_ref, "refund"]
+        )
+        return Prepared(
+            intent.key,
+            intent.order_id,
+            intent.amount,
+            body.encode(),
+            (("Idempotency-Key", intent.key),),
+        )
+
+    def submit_refund(self, prepared: Prepared) -> BankAnswer:
+        with self._guard:
+            fault = self.refund_faults.pop(0) if self.refund_faults else Fault.NONE
+            if fault is not Fault.NOT_SENT:
+                self.refund_sends.append(
+                    Sent(prepared.key, self.steady_ms(), prepared.body, prepared.headers)
+                )
+            unknown = BankAnswer(OutcomeKind.UNKNOWN, "timeout")
+            match fault:
+                case Fault.NOT_SENT:
+                    return BankAnswer(OutcomeKind.NOT_SENT, "connect_failed")
+                case Fault.LOST | Fault.LATE:
+                    return unknown
+                case Fault.DECLINE | Fault.REFUSE_SEND:
+                    declined = BankAnswer(OutcomeKind.DECLINED, "refund_refused")
+                    return self.refund_answers.setdefault(prepared.key, declined)
+                case _:
+                    ref = PaymentRef(f"r-{len(self.refund_answers) + 1}")
+                    done = BankAnswer(OutcomeKind.SETTLED, "", ref)
+                    if prepared.key not in self.refund_answers:
+                        self.refunds.append((prepared.key, prepared.order_id, prepared.amount))
+                    answer = self.refund_answers.setdefault(prepared.key, done)
+                    return answer if fault is Fault.NONE else unknown
+
+    def find_refund(self, sought: Sought) -> BankAnswer:
+        if not self.reachable:
+            return BankAnswer(OutcomeKind.UNKNOWN, "timeout")
+        with self._guard:
+            return self.refund_answers.get(sought.key, BankAnswer(OutcomeKind.NOT_FOUND))
+
+    def events(self) -> EventBatch:
+        self._require()
+        with self._guard:
+            first = tuple(self.news[: self.events_max])
+            return EventBatch(first, more=len(self.news) > len(first))
+
+    def acknowledge(self, event_ids: tuple[str, ...]) -> None:
+        self._require()
+        with self._guard:
+            self.acknowledged.extend(event_ids)
+            self.news = [event for event in self.news if event.event_id not in event_ids]
+
+    def health(self) -> BankHealth:
+        return BankHealth(clock_skew_s=self.clock_skew_s)
 
     def close(self) -> None:
         self.is_closed = True

@@ -107,7 +107,10 @@ def _answered(payment: Payment, event: Event) -> Step:
         case OutcomeKind.DECLINED if payment.rules.can_find:
             # It refuses this send. What became of the one before, it has not said.
             return _find(quiet, Phase.FINDING, event.at_ms)
-        case OutcomeKind.DECLINED | OutcomeKind.UNKNOWN | OutcomeKind.NOT_FOUND:
+        case (
+            OutcomeKind.DECLINED | OutcomeKind.UNKNOWN | OutcomeKind.NOT_FOUND
+            | OutcomeKind.ACCEPTED
+        ):  # fmt: skip
             if quiet.exposed_at_ms is None:
                 quiet = replace(quiet, exposed_at_ms=event.at_ms)
             return _next(quiet, event.at_ms)
@@ -205,7 +208,7 @@ def _verdict_of(payment: Payment, event: Found) -> Verdict | None:
             if quiet_ms < payment.rules.arrival_ms_max:
                 return None
             return Verdict(AttemptEnd.NEVER_ARRIVED, "never_arrived")
-        case OutcomeKind.UNKNOWN | OutcomeKind.NOT_SENT:
+        case OutcomeKind.UNKNOWN | OutcomeKind.NOT_SENT | OutcomeKind.ACCEPTED:
             return None
         case _ as never:
             assert_never(never)

@@ -17,6 +17,8 @@ class OutcomeKind(enum.Enum):
     SETTLED = "settled"
     DECLINED = "declined"
     """The bank says, verifiably, that it did not and will not execute this key."""
+    ACCEPTED = "accepted"
+    """The bank has the payment and says its id (`payment_ref`); its end is not known yet."""
     NOT_SENT = "not_sent"
     """Not one byte of the request left the machine."""
     NOT_FOUND = "not_found"

@@ -105,7 +105,7 @@ class Prepared:
     amount: Money
     body: bytes = field(repr=False)
     headers: tuple[tuple[str, str], ...] = field(repr=False)
-    """With the signature where the bank wants one; never a token: tokens are added while sending."""
+    """With the signature where the bank wants one; never a token: they are added while sending."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -340,8 +340,8 @@ def test_a_mistake_of_ours_in_flight_is_unknown_and_looked_up(enrolled):
     request = enrolled.request(order)
     submit = enrolled.bank.submit
 
-    def crash(prepared):
-        submit(prepared)
+    def crash(prepared, mandate_ref):
+        submit(prepared, mandate_ref)
         raise RuntimeError
 
     enrolled.bank.submit = crash

@@ -113,9 +113,9 @@ def test_a_slow_bank_does_not_hold_up_the_start(enrolled):
     enrolled.disk.fail_append.clear()
     find = enrolled.bank.find
 
-    def slow(key):
+    def slow(sought):
         enrolled.clock.pass_s(1.5)
-        return find(key)
+        return find(sought)
 
     enrolled.bank.find = slow
     asked = len(enrolled.bank.finds)
@@ -193,8 +193,8 @@ def test_the_thread_resolves_by_itself_and_ends(room):
     order = unresolved(room, Fault.NO_ANSWER)
     find = room.bank.find
 
-    def watched(key):
-        answer = find(key)
+    def watched(sought):
+        answer = find(sought)
         found.set()
         return answer
 

@@ -17,15 +17,16 @@ from click.testing import CliRunner
 
 from kiosk.commands.bank import bank as bank_words
 from kiosk.domain.errors import BadInputError, SetupError
-from kiosk.domain.ids import IdempotencyKey, OrderId, PayerAlias
+from kiosk.domain.ids import IdempotencyKey, PayerAlias
 from kiosk.domain.mandate import MandateLimits
 from kiosk.domain.money import Money
-from kiosk.money.banks.port import Intent, OutcomeKind
+from kiosk.money.banks.port import OutcomeKind
 from kiosk.money.banks.sandbox.connector import open_sandbox
 from kiosk.sandbox.bank import main as bank_main
 from kiosk.sandbox.bank import oracle
 from kiosk.sandbox.bank.ledger import Ledger
 from kiosk.sandbox.bank.server import READ_S
+from tests.fakes.bank_port import context_of, intent_of, sought_of
 from tests.fakes.bank_process import BankProcess
 
 LIMITS = MandateLimits(per_payment=Money(90_000), per_day=Money(90_000))
@@ -45,9 +46,11 @@ def open_mandate(bank, key="mandate-1"):
 
 
 def prepared(bank, mandate, name, minor_units=100):
-    order = OrderId(f"order-{name}")
-    key = IdempotencyKey(f"key-{name}")
-    return bank.prepare(Intent(key, order, Money(minor_units), "Trattoria", mandate))
+    return bank.prepare(intent_of(mandate, name, minor_units))
+
+
+def asked(request):
+    return sought_of(request.key.removeprefix("key-"), request.amount.minor_units)
 
 
 def test_start_and_clean_end(data_dir):
@@ -101,9 +104,9 @@ def test_damaged_ledger_is_said(data_dir):
 
 def test_oracle_with_and_without_bank(process, data_dir):
     """The oracle gives the same count from the running bank, after kill -9 and after an end."""
-    connector = open_sandbox(data_dir)
+    connector = open_sandbox(context_of(data_dir))
     mandate = open_mandate(connector)
-    assert connector.submit(prepared(connector, mandate, "1")).kind is OutcomeKind.SETTLED
+    assert connector.submit(prepared(connector, mandate, "1"), mandate).kind is OutcomeKind.SETTLED
     assert oracle.executed_debits(data_dir, "order-1") == 1
     assert oracle.executed_debits(data_dir, "order-2") == 0
 
@@ -183,12 +186,12 @@ def test_words_of_the_command_line(process, data_dir):
         assert result.exit_code == 0
         return json.loads(result.stdout.splitlines()[-1])
 
-    connector = open_sandbox(data_dir)
+    connector = open_sandbox(context_of(data_dir))
     mandate = open_mandate(connector)
     assert run("fault", "status", "--status", "503", "--times", "5")["ok"] is True
-    assert connector.submit(prepared(connector, mandate, "1")).kind is OutcomeKind.UNKNOWN
+    assert connector.submit(prepared(connector, mandate, "1"), mandate).kind is OutcomeKind.UNKNOWN
     assert run("fault", "none")["ok"] is True
-    assert connector.submit(prepared(connector, mandate, "1")).kind is OutcomeKind.SETTLED
+    assert connector.submit(prepared(connector, mandate, "1"), mandate).kind is OutcomeKind.SETTLED
     assert run("oracle", "--order", "order-1")["debits"] == 1
     assert run("oracle") == {"debits": 1, "sum_minor_units": 100}
     assert run("clock", "3600")["offset_s"] == 3600
@@ -199,7 +202,7 @@ def test_words_of_the_command_line(process, data_dir):
 def test_kill_at_any_moment(data_dir):
     """Kill -9 while paying: the books balance, each key is one debit, and answers repeat."""
     chance = random.Random(SEED)
-    connector = open_sandbox(data_dir)
+    connector = open_sandbox(context_of(data_dir))
     bank = BankProcess(data_dir)
     mandate = open_mandate(connector)
     sent, unclear = [], 0
@@ -208,7 +211,7 @@ def test_kill_at_any_moment(data_dir):
         killer.start()
         for turn in range(1000):
             request = prepared(connector, mandate, f"{round_number}-{turn}", 1)
-            answer = connector.submit(request)
+            answer = connector.submit(request, mandate)
             sent.append((request, answer))
             if answer.kind is not OutcomeKind.SETTLED:
                 break
@@ -220,9 +223,9 @@ def test_kill_at_any_moment(data_dir):
         unclear += sent[-1][1].kind is OutcomeKind.UNKNOWN
 
     for request, answer in sent:
-        again = connector.submit(request)
+        again = connector.submit(request, mandate)
         assert again.kind is OutcomeKind.SETTLED
-        assert again == connector.find(request.key)
+        assert again == connector.find(asked(request))
         if answer.kind is OutcomeKind.SETTLED:
             assert again == answer
         assert answer.kind in {OutcomeKind.SETTLED, OutcomeKind.UNKNOWN, OutcomeKind.NOT_SENT}
@@ -236,7 +239,7 @@ def test_kill_at_any_moment(data_dir):
 
 def test_a_stopped_bank_executes_nothing_late(process, data_dir):
     """What waited while the process was frozen is dropped when it thaws (SIGSTOP, SIGCONT)."""
-    connector = open_sandbox(data_dir)
+    connector = open_sandbox(context_of(data_dir))
     mandate = open_mandate(connector)
     request = prepared(connector, mandate, "1")
     head = "".join(f"{name}: {value}\r\n" for name, value in request.headers)
@@ -257,7 +260,7 @@ def test_a_stopped_bank_executes_nothing_late(process, data_dir):
             assert connection.recv(100) == b""
 
     # Until the bank has seen its queue empty it drops newcomers too, and says nothing.
-    answers = (connector.find(request.key).kind for _ in range(100))
+    answers = (connector.find(asked(request)).kind for _ in range(100))
     first_word = next(kind for kind in answers if kind is not OutcomeKind.UNKNOWN)
     assert first_word is OutcomeKind.NOT_FOUND
     assert oracle.executed_debits(data_dir, request.order_id) == 0

@@ -17,13 +17,17 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from kiosk.domain.errors import SetupError
 from kiosk.domain.ids import MandateRef, PaymentRef
 from kiosk.domain.mandate import MandateState
 from kiosk.money.banks.errors import BankUnreachableError
 from kiosk.money.banks.port import (
     BankAnswer,
+    BankHealth,
     BankMandate,
     Capabilities,
+    EventBatch,
+    Funds,
     OutcomeKind,
     Prepared,
 )
@@ -36,7 +40,7 @@ if TYPE_CHECKING:
     from kiosk.domain.ids import IdempotencyKey, PayerAlias
     from kiosk.domain.mandate import MandateLimits
     from kiosk.domain.money import Money
-    from kiosk.money.banks.port import Intent
+    from kiosk.money.banks.port import BankContext, Intent, RefundIntent, Sought
 
 CAPABILITIES = Capabilities(
     is_sandbox=True,
@@ -182,24 +186,64 @@ class SandboxBank:
             headers=(("Content-Type", "application/json"), ("Idempotency-Key", intent.key)),
         )
 
-    def submit(self, prepared: Prepared) -> BankAnswer:
+    def submit(self, prepared: Prepared, mandate_ref: MandateRef) -> BankAnswer:
         """Send it once and say what came of it; never raises for anything the network does."""
+        del mandate_ref  # one token serves all mandates
         reply = self._send("POST", "/payments", prepared.body, prepared.headers)
         return _meaning_of_payment(prepared, reply)
 
-    def find(self, key: IdempotencyKey) -> BankAnswer:
+    def check_funds(self, ref: MandateRef, amount: Money) -> Funds:
+        """Return `UNKNOWN`: this bank cannot be asked before a payment."""
+        del ref, amount
+        return Funds.UNKNOWN
+
+    def find(self, sought: Sought) -> BankAnswer:
         """Ask what became of a key; `UNKNOWN` if the bank cannot be asked now.
 
         `NOT_FOUND` is final once `arrival_s_max` has passed since the last send of this key.
         """
-        reply = self._send("GET", f"/payments/by-key/{quote(key, safe='')}")
+        reply = self._send("GET", f"/payments/by-key/{quote(sought.key, safe='')}")
         if isinstance(reply, Failure):
             return BankAnswer(OutcomeKind.UNKNOWN, reply.reason)
         if reply.status == 404 and reply.error == "payment_not_found":
             return BankAnswer(OutcomeKind.NOT_FOUND)
         if reply.status != 200:
             return BankAnswer(OutcomeKind.UNKNOWN, f"bank_status_{reply.status}")
-        return _meaning_of_answer(reply.body, {"key": key})
+        expected = {
+            "key": sought.key,
+            "order_id": sought.order_id,
+            "amount": _wire_sum(sought.amount),
+        }
+        return _meaning_of_answer(reply.body, expected)
+
+    # --- refunds, news, health ----------------------------------------------------------------
+
+    def prepare_refund(self, intent: RefundIntent) -> Prepared:
+        """Refuse: refunds are made by hand here, as `CAPABILITIES` says."""
+        del intent
+        raise AssertionError("this bank takes no refund requests")
+
+    def submit_refund(self, prepared: Prepared) -> BankAnswer:
+        """Refuse, as `prepare_refund`."""
+        del prepared
+        raise AssertionError("this bank takes no refund requests")
+
+    def find_refund(self, sought: Sought) -> BankAnswer:
+        """Refuse, as `prepare_refund`."""
+        del sought
+        raise AssertionError("this bank takes no refund requests")
+
+    def events(self) -> EventBatch:
+        """Return nothing: this bank tells no news."""
+        return EventBatch()
+
+    def acknowledge(self, event_ids: tuple[str, ...]) -> None:
+        """Do nothing: there are no events."""
+        del event_ids
+
+    def health(self) -> BankHealth:
+        """Return nothing: bank and terminal share one machine and one clock."""
+        return BankHealth()
 
     def _send(
         self, method: str, path: str, body: bytes = b"", headers: tuple[tuple[str, str], ...] = ()
@@ -281,15 +325,24 @@ def _canonical(value: dict[str, Any]) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
 
 
-def open_sandbox(data_dir: Path, url: str | None = None) -> SandboxBank:
+def open_sandbox(context: BankContext) -> SandboxBank:
     """Make the connector to an installation's sandbox bank.
 
     Args:
-        data_dir: The installation; the bank writes its address and the merchant's token into
-            `data_dir/sandbox`.
-        url: A fixed address instead of the one the bank wrote.
+        context: Of it only `data_dir` and `url` matter: the bank writes its address and the
+            merchant's token into `data_dir/sandbox`, and `url` stands in for that address.
+
+    Raises:
+        SetupError: There are options; this connector knows none.
     """
-    folder = data_dir / SANDBOX_FOLDER
+    if context.options:
+        raise SetupError(
+            "The sandbox connector has no options.",
+            code="bank_options_bad",
+            mend="Remove [bank.options] from settings.toml.",
+        )
+    folder = context.data_dir / SANDBOX_FOLDER
+    url = context.url
 
     def locate() -> str | None:
         if url is not None:

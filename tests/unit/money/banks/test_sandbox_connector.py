@@ -10,19 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.domain.ids import IdempotencyKey, MandateRef, OrderId, PayerAlias
+from kiosk.domain.ids import IdempotencyKey, MandateRef, PayerAlias
 from kiosk.domain.mandate import DEFAULT_LIMITS, MandateState
-from kiosk.domain.money import Money
 from kiosk.money.banks.errors import BankUnreachableError
-from kiosk.money.banks.port import Intent, OutcomeKind
+from kiosk.money.banks.port import OutcomeKind
 from kiosk.money.banks.sandbox.connector import SandboxBank, _meaning_of_payment, open_sandbox
 from kiosk.money.banks.sandbox.exchange import Reply, Timeouts
+from tests.fakes.bank_port import context_of, intent_of, sought_of
 
 TOKEN = "very-secret-token"
 QUICK = Timeouts(connect_s=0.3, read_s=0.3, answer_s=0.3)
-INTENT = Intent(
-    IdempotencyKey("key-1"), OrderId("order-1"), Money(1250), "Trattoria", MandateRef("m1")
-)
+MANDATE_REF = MandateRef("m1")
+INTENT = intent_of(MANDATE_REF)
+SOUGHT = sought_of()
 ANSWER = {
     "payment_ref": "p1",
     "status": "settled",
@@ -40,7 +40,7 @@ def connect(url, timeouts=QUICK):
 
 def submit(url):
     bank = connect(url)
-    return bank.submit(bank.prepare(INTENT))
+    return bank.submit(bank.prepare(INTENT), MANDATE_REF)
 
 
 def http(status, body, *headers, length=None):
@@ -103,7 +103,7 @@ def test_no_token_is_not_sent(peer):
     other = peer(answering(http(201, ANSWER)))
     bank = SandboxBank(lambda: other.url, lambda: None, QUICK)
 
-    assert bank.submit(bank.prepare(INTENT)).kind is OutcomeKind.NOT_SENT
+    assert bank.submit(bank.prepare(INTENT), MANDATE_REF).kind is OutcomeKind.NOT_SENT
     assert other.requests == []
 
 
@@ -171,7 +171,7 @@ def test_lost_answer_is_unknown(peer, behave):
     other = peer(behave)
 
     assert submit(other.url).kind is OutcomeKind.UNKNOWN
-    assert connect(other.url).find(INTENT.key).kind is OutcomeKind.UNKNOWN
+    assert connect(other.url).find(SOUGHT).kind is OutcomeKind.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ def test_found_and_not_found(peer):
     """A look-up repeats the stored answer; only the bank's own 404 means that there is none."""
 
     def find(payload):
-        return connect(peer(answering(payload)).url).find(INTENT.key)
+        return connect(peer(answering(payload)).url).find(SOUGHT)
 
     assert find(http(200, ANSWER)).kind is OutcomeKind.SETTLED
     assert find(http(404, {"error": "payment_not_found"})).kind is OutcomeKind.NOT_FOUND
@@ -295,10 +295,12 @@ def test_found_and_not_found(peer):
         http(410, {"error": "payment_not_found"}),
         http(201, ANSWER),
         http(200, ANSWER | {"key": "key-2"}),
+        http(200, ANSWER | {"order_id": "order-2"}),
+        http(200, ANSWER | {"amount": {"minor_units": 1251, "currency": "GBP"}}),
         http(500, {"error": "payment_not_found"}),
     ):
         assert find(unclear).kind is OutcomeKind.UNKNOWN
-    assert connect(None).find(INTENT.key).kind is OutcomeKind.UNKNOWN
+    assert connect(None).find(SOUGHT).kind is OutcomeKind.UNKNOWN
 
 
 # --- what is sent ---------------------------------------------------------------------------------
@@ -313,8 +315,8 @@ def test_journalled_bytes_are_what_is_sent(peer, monkeypatch):
     prepared = bank.prepare(INTENT)
 
     assert bank.prepare(INTENT) == prepared
-    assert bank.submit(prepared).kind is OutcomeKind.SETTLED
-    assert bank.submit(prepared).kind is OutcomeKind.SETTLED
+    assert bank.submit(prepared, MANDATE_REF).kind is OutcomeKind.SETTLED
+    assert bank.submit(prepared, MANDATE_REF).kind is OutcomeKind.SETTLED
 
     first, second = other.requests
     assert first == second
@@ -334,8 +336,8 @@ def test_address_is_asked_for_each_request(peer):
     urls = iter([first.url, second.url])
     bank = SandboxBank(lambda: next(urls), lambda: TOKEN, QUICK)
 
-    bank.submit(bank.prepare(INTENT))
-    bank.submit(bank.prepare(INTENT))
+    bank.submit(bank.prepare(INTENT), MANDATE_REF)
+    bank.submit(bank.prepare(INTENT), MANDATE_REF)
 
     assert (len(first.requests), len(second.requests)) == (1, 1)
 
@@ -389,10 +391,10 @@ def test_address_and_token_files(data_dir, peer):
     """The files that the bank writes are read when they are there, and junk in them is nothing."""
     other = peer(answering(http(201, ANSWER)))
     folder = data_dir / "sandbox"
-    bank = open_sandbox(data_dir)
+    bank = open_sandbox(context_of(data_dir))
 
     def kind():
-        return bank.submit(bank.prepare(INTENT)).kind
+        return bank.submit(bank.prepare(INTENT), MANDATE_REF).kind
 
     assert kind() is OutcomeKind.NOT_SENT
     folder.mkdir()
@@ -404,5 +406,5 @@ def test_address_and_token_files(data_dir, peer):
     assert kind() is OutcomeKind.NOT_SENT
     (folder / "bank.json").write_text(json.dumps({"url": other.url}))
     assert kind() is OutcomeKind.SETTLED
-    fixed = open_sandbox(data_dir, "http://127.0.0.1:1")
-    assert fixed.submit(fixed.prepare(INTENT)).kind is OutcomeKind.NOT_SENT
+    fixed = open_sandbox(context_of(data_dir, "http://127.0.0.1:1"))
+    assert fixed.submit(fixed.prepare(INTENT), MANDATE_REF).kind is OutcomeKind.NOT_SENT
