@@ -19,6 +19,20 @@ from kiosk.domain.ids import OrderId, OrderNonce, PackId, PayerAlias, PersonId
 from kiosk.domain.mandate import MandateFacts, MandateLimits, MandateState
 from kiosk.domain.money import Money
 from kiosk.domain.order import Order, OrderLine, OrderState, Outcome
+from kiosk.link.back_office import (
+    CloseConflict,
+    CloseRefund,
+    Decided,
+    DecideUnknown,
+    ListRefunds,
+    Refund,
+    RefundAnswer,
+    RefundOrder,
+    Refunds,
+    StatementTaken,
+    TakeStatement,
+)
+from kiosk.link.message import Message, Private
 
 PROTOCOL_VERSION = 1
 LINE_BYTES_MAX = 262_144
@@ -32,18 +46,6 @@ class Role(enum.Enum):
     TILL = "till"
     STAFF = "staff"
     SUPERVISOR = "supervisor"
-
-
-class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"):
-    """Base of everything that travels."""
-
-
-class Private(Message, frozen=True):
-    """A message that carries personal data: its repr shows nothing but its type."""
-
-    def __repr__(self) -> str:
-        """Hide every field."""
-        return f"{type(self).__name__}(…)"
 
 
 # Handshake ---------------------------------------------------------------------------------------
@@ -96,7 +98,7 @@ class Pong(Message, frozen=True, tag="pong"):
     """Yes. `detail` holds facts for the doctor, such as whether the network is refused."""
 
     server: str
-    detail: dict[str, str] = {}
+    detail: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Done(Message, frozen=True, tag="done"):
@@ -397,6 +399,8 @@ class SessionReport(Message, frozen=True, tag="session_report"):
 AnyMessage = (
     Hello | Welcome | Problem | Ping | Pong | Done | Progress
     | OpenOrder | AbortOrder | CloseElsewhere | GetOrderStatus | ListOrders | OrderStatus | Orders
+    | RefundOrder | CloseRefund | ListRefunds | Refund | RefundAnswer | Refunds
+    | DecideUnknown | Decided | TakeStatement | StatementTaken | CloseConflict
     | GetOrder | OrderOffer | NextOrder | AcknowledgeOrder | GetFacts | Facts
     | VerifyPin | PinVerdict | Authorise | Authorised
     | OpenMandate | MandateOpened | RevokeMandate | MandateRevoked

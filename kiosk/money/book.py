@@ -6,8 +6,11 @@ next one, rebuilt by replay, are equal (tests/unit/money/test_book.py).
 The book is changed in place because replaying a year must not copy it a million times; its entries
 are frozen values.
 
-Invariants: an order has at most one attempt without a final end, and at most one that settled;
-a settled attempt is never taken back; a revoked mandate stays revoked.
+Refunds and statements have books of their own (refund_book.py, statement_book.py) in this one.
+
+Invariants: an order has at most one attempt without a final end; only a contradiction of what the
+journal held for certain can make it two that settled; a settled attempt is never taken back; a
+revoked mandate stays revoked.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import assert_never
 
-from kiosk.domain.ids import IdempotencyKey, OrderId, PayerAlias, PaymentRef
+from kiosk.domain.ids import IdempotencyKey, OrderId, PayerAlias, PaymentRef, reference_of
 from kiosk.domain.mandate import MandateLimits, MandateState
 from kiosk.domain.money import Money
 from kiosk.domain.order import Order, OrderState
@@ -26,6 +29,7 @@ from kiosk.domain.payment import AttemptEnd
 from kiosk.money.pin_counter import PinCounter
 from kiosk.money.records import (
     AnyRecord,
+    ConflictClosed,
     IntentStored,
     MandateBegun,
     MandateOpened,
@@ -36,13 +40,34 @@ from kiosk.money.records import (
     OrderSeen,
     PinAttempted,
     PinVerified,
+    RefundEnded,
+    RefundOpened,
+    ResultContradicted,
     ResultCorrected,
     ResultsMissing,
     ResultStored,
     RevocationConfirmed,
+    StatementNoted,
     TailCut,
+    TillAnswered,
+    TillAsked,
+)
+from kiosk.money.refund_book import (
+    RefundBook,
+    apply_ended,
+    apply_opened,
+    ended_objection,
+    opened_objection,
+)
+from kiosk.money.statement_book import (
+    StatementBook,
+    apply_closed,
+    apply_noted,
+    closed_objection,
+    noted_objection,
 )
 
+from kiosk.money.till_book import TillBook, apply_till, till_objection
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -56,6 +81,8 @@ class Attempt:
     end: AttemptEnd | None = None
     reason: str = ""
     payment_ref: PaymentRef | None = None
+    ended_at: datetime | None = None
+    """When its present end was stored."""
 
     @property
     def is_open(self) -> bool:
@@ -131,7 +158,14 @@ class Book:
     open_orders: int = 0
     for_screen: dict[OrderId, None] = field(default_factory=dict)
     """Orders that the screen has to show (an ordered set)."""
+    till: TillBook = field(default_factory=TillBook)
+    contradicted: dict[IdempotencyKey, None] = field(default_factory=dict)
+    """Attempts that were said not to have paid, and did; nobody has looked yet (an ordered set)."""
+    refunds: RefundBook = field(default_factory=RefundBook)
+    statements: StatementBook = field(default_factory=StatementBook)
 
+
+_ENDS_WITHOUT_MONEY = {AttemptEnd.DECLINED, AttemptEnd.NOT_SENT, AttemptEnd.NEVER_ARRIVED}
 
 TERMINAL_FAILURES_KEPT = 1_000
 """At most this many are remembered; the limit of an hour is far below."""
@@ -150,6 +184,8 @@ def objection(book: Book, record: AnyRecord) -> str | None:  # noqa: PLR0911, PL
         case OrderSeen(order_id=order_id):
             seen = book.orders.get(order_id)
             return None if seen is not None and seen.on_screen else "there is nothing to be seen"
+        case TillAsked() | TillAnswered():
+            return till_objection(book.till, record)
         case IntentStored():
             return _intent_objection(book, record)
         case ResultStored(key=key):
@@ -161,6 +197,12 @@ def objection(book: Book, record: AnyRecord) -> str | None:  # noqa: PLR0911, PL
             if not end.is_final:
                 return "a correction must be final"
             return _attempt_objection(book, key, expected=AttemptEnd.UNKNOWN)
+        case ResultContradicted(key=key):
+            attempt = book.attempts.get(key)
+            denied = attempt is not None and attempt.end in _ENDS_WITHOUT_MONEY
+            return None if denied else "nothing was said that could be contradicted"
+        case RefundOpened() | RefundEnded() | StatementNoted() | ConflictClosed():
+            return _back_office_objection(book, record)
         case MandateBegun(alias=alias):
             return "the mandate exists" if alias in book.mandates else None
         case MandateOpened(alias=alias):
@@ -196,15 +238,21 @@ def apply(book: Book, record: AnyRecord) -> None:  # noqa: PLR0912
             _move(book, order_id, OrderState.PAID_ELSEWHERE, "closed_by_staff")
         case OrderSeen(order_id=order_id):
             _put(book, replace(book.orders[order_id], on_screen=False))
+        case TillAsked() | TillAnswered():
+            apply_till(book.till, record)
         case IntentStored():
             _apply_intent(book, record)
         case ResultStored(key=key, end=end, reason=reason, payment_ref=payment_ref):
-            _apply_end(book, key, end, reason, payment_ref)
+            _apply_end(book, record.time, key, end, reason, payment_ref)
         case ResultsMissing(keys=keys):
             for key in keys:
-                _apply_end(book, key, AttemptEnd.UNKNOWN, "no_answer", None)
+                _apply_end(book, record.time, key, AttemptEnd.UNKNOWN, "no_answer", None)
         case ResultCorrected(key=key, end=end, reason=reason, payment_ref=payment_ref):
-            _apply_end(book, key, end, reason, payment_ref)
+            _apply_end(book, record.time, key, end, reason, payment_ref)
+        case ResultContradicted():
+            _apply_contradiction(book, record)
+        case RefundOpened() | RefundEnded() | StatementNoted() | ConflictClosed():
+            _apply_back_office(book, record)
         case MandateBegun(alias=alias, key=key, limits=limits):
             book.mandates[alias] = MandateEntry(alias, key, limits, record.time)
         case MandateOpened(alias=alias, state=state):
@@ -258,6 +306,62 @@ def _attempt_objection(book: Book, key: IdempotencyKey, expected: AttemptEnd | N
     return None if attempt.end is expected else "the attempt has another end"
 
 
+_BackOffice = RefundOpened | RefundEnded | StatementNoted | ConflictClosed
+
+
+def _back_office_objection(book: Book, record: _BackOffice) -> str | None:
+    match record:
+        case RefundOpened(key=key):
+            attempt = book.attempts.get(key)
+            if attempt is None or attempt.order_id != record.order_id:
+                return "there is no such attempt"
+            settled = attempt.end is AttemptEnd.SETTLED
+            return opened_objection(book.refunds, record, attempt.amount if settled else None)
+        case RefundEnded():
+            return ended_objection(book.refunds, record)
+        case StatementNoted():
+            return noted_objection(book.statements, record)
+        case ConflictClosed(item=item):
+            if any(item == reference_of(key) for key in book.contradicted):
+                return None
+            return closed_objection(book.statements, record)
+
+
+def _apply_back_office(book: Book, record: _BackOffice) -> None:
+    match record:
+        case RefundOpened():
+            apply_opened(book.refunds, record)
+        case RefundEnded():
+            apply_ended(book.refunds, record)
+        case StatementNoted():
+            apply_noted(book.statements, record)
+        case ConflictClosed(item=item):
+            apply_closed(book.statements, record)
+            for key in [it for it in book.contradicted if reference_of(it) == item]:
+                del book.contradicted[key]
+
+
+def _apply_contradiction(book: Book, record: ResultContradicted) -> None:
+    """Money came in after all: the order is paid by it, unless it has another end by now."""
+    attempt = replace(
+        book.attempts[record.key],
+        end=AttemptEnd.SETTLED,
+        reason="settled_after_not_paid",
+        payment_ref=record.payment_ref or book.attempts[record.key].payment_ref,
+        ended_at=record.time,
+    )
+    book.attempts[record.key] = attempt
+    book.contradicted[record.key] = None
+    match book.orders[attempt.order_id].state:
+        case OrderState.OPEN:
+            _move(book, attempt.order_id, OrderState.PAID, attempt.reason)
+        case (OrderState.CANCELLED | OrderState.PAID_ELSEWHERE) as state:
+            _move(book, attempt.order_id, state, "refund_due")
+        case OrderState.PAID | OrderState.IN_FLIGHT | OrderState.UNKNOWN:
+            # Paid by another attempt, or soon: see kiosk/money/open_items.py for what is due back.
+            pass
+
+
 def _apply_intent(book: Book, record: IntentStored) -> None:
     # The sealed request stays in the file: after a restart nothing is sent again.
     book.attempts[record.key] = Attempt(
@@ -274,12 +378,15 @@ def _apply_intent(book: Book, record: IntentStored) -> None:
 
 def _apply_end(
     book: Book,
+    at: datetime,
     key: IdempotencyKey,
     end: AttemptEnd,
     reason: str,
     payment_ref: PaymentRef | None,
 ) -> None:
-    attempt = replace(book.attempts[key], end=end, reason=reason, payment_ref=payment_ref)
+    attempt = replace(
+        book.attempts[key], end=end, reason=reason, payment_ref=payment_ref, ended_at=at
+    )
     book.attempts[key] = attempt
     if end.is_final:
         book.open_keys.pop(key, None)
@@ -289,7 +396,15 @@ def _apply_end(
             # Paid twice, once by other means: the payer's money must go back.
             _move(book, attempt.order_id, OrderState.PAID_ELSEWHERE, "refund_due")
         return
-    _move(book, attempt.order_id, _order_state(end), reason)
+    state = _order_state(end)
+    if state is OrderState.OPEN and any(_is_settled(book, it) for it in entry.keys):
+        # An earlier attempt turned out to be paid while this one was on its way.
+        state, reason = OrderState.PAID, "settled_after_not_paid"
+    _move(book, attempt.order_id, state, reason)
+
+
+def _is_settled(book: Book, key: IdempotencyKey) -> bool:
+    return book.attempts[key].end is AttemptEnd.SETTLED
 
 
 def _order_state(end: AttemptEnd) -> OrderState:

@@ -18,6 +18,7 @@ from kiosk.domain.mandate import MandateLimits, MandateState
 from kiosk.domain.money import Money
 from kiosk.domain.order import Order
 from kiosk.domain.payment import AttemptEnd
+from kiosk.domain.refund import LineFate, RefundState, RefundWay, Witness
 from kiosk.money.errors import JournalDamagedError
 
 _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -63,6 +64,30 @@ class OrderSeen(Record, frozen=True, tag="order_seen"):
     order_id: OrderId
 
 
+# Tills -------------------------------------------------------------------------------------------
+
+
+class TillAsked(Record, frozen=True, tag="till_asked"):
+    """A till asks for something that must have one answer; stored before anything comes of it.
+
+    `till` and `service_id` name the request; `digest` is SHA-256, in hex, of what it asks for.
+    """
+
+    till: str
+    service_id: str
+    category: str
+    order_id: OrderId
+    digest: str
+
+
+class TillAnswered(Record, frozen=True, tag="till_answered"):
+    """The answer to such a request, as it is sent now and whenever the request comes again."""
+
+    till: str
+    service_id: str
+    answer: str
+
+
 # Attempts ----------------------------------------------------------------------------------------
 
 
@@ -106,6 +131,74 @@ class ResultCorrected(Record, frozen=True, tag="correction"):
     end: AttemptEnd
     reason: str
     payment_ref: PaymentRef | None = None
+
+
+class ResultContradicted(Record, frozen=True, tag="contradiction"):
+    """Money of an attempt came in although its stored end says that it did not."""
+
+    key: IdempotencyKey
+    by: Witness
+    payment_ref: PaymentRef | None = None
+
+
+# Refunds and statements --------------------------------------------------------------------------
+
+
+class RefundOpened(Record, frozen=True, tag="refund_opened", omit_defaults=True):
+    """Money of a settled attempt is to go back; stored before the first byte of it leaves.
+
+    `sealed_request` holds the exact request under the mandate's key; a manual refund has none.
+    """
+
+    number: int
+    request_id: str
+    key: IdempotencyKey
+    refund_key: IdempotencyKey
+    order_id: OrderId
+    amount: Money
+    way: RefundWay
+    staff: str
+    reason: str
+    sealed_request: str = ""
+
+
+class RefundEnded(Record, frozen=True, tag="refund_ended", omit_defaults=True):
+    """How a refund ended, or that its end is unknown; by whose word."""
+
+    number: int
+    state: RefundState
+    reason: str
+    by: Witness
+    staff: str = ""
+    refund_ref: PaymentRef | None = None
+
+
+class NotedLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One line of a bank statement that names a payment or refund of ours; never its text."""
+
+    line: str
+    """A digest that names this line in every import of it: 32 hex digits."""
+    reference: str
+    is_credit: bool
+    amount: Money
+    fate: LineFate
+
+
+class StatementNoted(Record, frozen=True, tag="statement"):
+    """Lines of the restaurant's own account statement were taken in."""
+
+    statement: str
+    """SHA-256 of the file, in hex."""
+    staff: str
+    lines: tuple[NotedLine, ...]
+
+
+class ConflictClosed(Record, frozen=True, tag="conflict_closed"):
+    """Staff have looked at a conflict: a line of a statement."""
+
+    item: str
+    staff: str
+    reason: str
 
 
 # Mandates ----------------------------------------------------------------------------------------
@@ -171,7 +264,10 @@ class TailCut(Record, frozen=True, tag="tail_cut"):
 
 AnyRecord = (
     OrderOpened | OrderAborted | OrderClosedElsewhere | OrderSeen
+    | TillAsked | TillAnswered
     | IntentStored | ResultStored | ResultsMissing | ResultCorrected
+    | ResultContradicted
+    | RefundOpened | RefundEnded | StatementNoted | ConflictClosed
     | MandateBegun | MandateOpened | MandateRevoked | RevocationConfirmed
     | PinAttempted | PinVerified | TailCut
 )  # fmt: skip
