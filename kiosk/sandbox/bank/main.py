@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from kiosk.domain.errors import SetupError, SmileTillError
 from kiosk.link.process import report
+from kiosk.sandbox.bank.files import write_whole
 from kiosk.sandbox.bank.ledger import Ledger
 from kiosk.sandbox.bank.server import POLL_S, BankServer, Tokens
 from kiosk.sandbox.bank.trouble import folder_trouble
@@ -73,7 +74,7 @@ def serve(
             "pid": os.getpid(),
             "control_token": tokens.control,
         }
-        _write_whole(folder / ADDRESS_FILE, json.dumps(address))
+        write_whole(folder / ADDRESS_FILE, json.dumps(address))
         stack.callback((folder / ADDRESS_FILE).unlink, missing_ok=True)
         report(ready_fd, None)
         if announce is not None:
@@ -133,28 +134,8 @@ def _merchant_token(folder: Path) -> str:
     """Read the merchant's token, or make it at the first start."""
     file = folder / TOKEN_FILE
     if not file.exists():
-        _write_whole(file, secrets.token_urlsafe(24))
+        write_whole(file, secrets.token_urlsafe(24))
     return file.read_text().strip()
-
-
-def _write_whole(file: Path, text: str) -> None:
-    """Write a file, for the owner only, that nobody ever sees half.
-
-    Raises:
-        SetupError: The disk refuses.
-    """
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.replace(file)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise folder_trouble(error) from error
 
 
 def main(arguments: list[str] | None = None) -> int:

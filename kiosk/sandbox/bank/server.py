@@ -7,38 +7,29 @@ Control side (bearer token that changes with every start): `GET /control/oracle[
 
 Invariant: a payment request is executed within `EXECUTE_S` of reaching this machine or never.
 Nothing on the client's clock is needed for that:
-- a request's time runs from the last moment at which the kernel's queue of new connections was
-  seen empty, hence from before it arrived, whatever happened to this process since;
+- a request's time runs from before it arrived (see `serving`);
 - it must be read within `READ_S` and begin its transaction within `EXECUTE_S`, which the ledger
   asks under the lock that also guards look-ups by key;
 - no connection carries a second request, none waits for a free thread, and when the process dies
   the kernel resets them all.
-The one assumption: never do more than `request_queue_size` connections wait at once.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
 import io
 import re
-import select
-import socket
-import socketserver
 import sqlite3
-import sys
-import threading
-import time
-import traceback
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from kiosk.sandbox.bank import wire
 from kiosk.sandbox.bank.faults import FaultScript, apply_fault, read_fault
 from kiosk.sandbox.bank.ledger import KeyConflictError, TooLateError, UnknownMandateError
+from kiosk.sandbox.bank.serving import BoundedServer, DeadlineReader, boot_clock_s
 from kiosk.sandbox.bank.wire import Answer, RequestError
 
 if TYPE_CHECKING:
@@ -55,13 +46,6 @@ THREADS_MAX = 64
 CLOCK_OFFSET_S_MAX = 10 * 366 * 86_400
 MANDATE_STATES = re.compile(r"pending|active|rejected|suspended|revoked|expired")
 
-_BUSY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-
-
-def boot_clock_s() -> float:
-    """Return seconds since boot, counting on while the machine sleeps; nobody can set it."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
@@ -75,38 +59,18 @@ class Tokens:
         return "Tokens(…)"
 
 
-class _DeadlineReader(io.RawIOBase):
-    """A socket as a file: all of it by a fixed time, however it drips, and never half of it.
+class ControlWords(Protocol):
+    """Further words of the control side, such as those of the open-banking door."""
 
-    The end of the stream is an error, because http.server would take a request that breaks off
-    in its head for a whole one, and we would refuse what was never said.
-    """
-
-    def __init__(self, connection: socket.socket, deadline_s: float) -> None:
-        super().__init__()
-        self._connection = connection
-        self._deadline_s = deadline_s
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        left_s = self._deadline_s - boot_clock_s()
-        if left_s <= 0:
-            raise TimeoutError
-        self._connection.settimeout(left_s)
-        received = self._connection.recv_into(buffer)
-        if received == 0:
-            raise ConnectionAbortedError
-        return received
+    def __call__(
+        self, method: str, word: str, query: dict[str, list[str]], body: bytes
+    ) -> dict[str, Any] | None:
+        """Do what a word says; None if there is no such word. Raises RequestError."""
+        ...
 
 
-class BankServer(ThreadingHTTPServer):
+class BankServer(BoundedServer):
     """Listens on 127.0.0.1; construct, `serve_forever` on a thread, `stop`."""
-
-    daemon_threads = False
-    block_on_close = True
-    request_queue_size = 128
 
     def __init__(self, ledger: Ledger, tokens: Tokens, port: int = 0) -> None:
         """Bind and listen.
@@ -122,83 +86,13 @@ class BankServer(ThreadingHTTPServer):
         self.ledger = ledger
         self.tokens = tokens
         self.faults = FaultScript()
-        self.stopping = threading.Event()
-        self._slots = threading.BoundedSemaphore(THREADS_MAX)
-        self._connections: dict[socket.socket, float] = {}
-        self._connections_lock = threading.Lock()
-        super().__init__(("127.0.0.1", port), _Handler)
-        self._queue = select.poll()
-        self._queue.register(self.socket, select.POLLIN)
-        self._queue_empty_s = boot_clock_s()
-
-    def server_bind(self) -> None:
-        """Bind without asking any name server for our own name, as the base class would."""
-        socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
+        self.more_control: ControlWords | None = None
+        super().__init__(_Handler, THREADS_MAX, port)
 
     @property
     def url(self) -> str:
         """Where to reach it."""
         return f"http://127.0.0.1:{self.server_port}"
-
-    def stop(self) -> None:
-        """End `serve_forever`, wake whoever waits, let started requests finish, and close."""
-        self.stopping.set()
-        self.shutdown()
-        with self._connections_lock:
-            for connection in self._connections:
-                _shut(connection, socket.SHUT_RD)
-        self.server_close()
-
-    def service_actions(self) -> None:
-        """Note when nobody waits; the base class calls this after each turn of its loop."""
-        now_s = boot_clock_s()
-        if not self._queue.poll(0):
-            self._queue_empty_s = now_s
-
-    def get_request(self) -> tuple[socket.socket, Any]:
-        """Accept one connection and note since when it may have been waiting."""
-        connection, address = super().get_request()
-        with self._connections_lock:
-            self._connections[connection] = self._queue_empty_s
-        return connection, address
-
-    def waiting_since_s(self, connection: socket.socket) -> float:
-        """Return a moment before the connection arrived, on the boot clock."""
-        with self._connections_lock:
-            return self._connections[connection]
-
-    def shutdown_request(self, request: Any) -> None:
-        """Close a connection, and forget it first, because a closed one has no identity."""
-        with self._connections_lock:
-            self._connections.pop(request, None)
-        super().shutdown_request(request)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Give the connection a thread, or refuse it when all are busy."""
-        if not self._slots.acquire(blocking=False):
-            request.setblocking(False)
-            with contextlib.suppress(OSError):
-                request.send(_BUSY)
-            self.shutdown_request(request)
-            return
-        super().process_request(request, client_address)
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Handle the connection and give the thread's slot back."""
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._slots.release()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say where we went wrong, without values; a client that hangs up is everyday life."""
-        del request, client_address
-        error = sys.exception()
-        if error is None or isinstance(error, OSError):
-            return
-        where = "".join(traceback.format_tb(error.__traceback__))
-        sys.stderr.write(f"{where}{type(error).__name__}\n")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -215,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._since_s = self.server.waiting_since_s(self.request)
         super().setup()
         self.rfile.close()
-        self.rfile = io.BufferedReader(_DeadlineReader(self.connection, self._since_s + READ_S))
+        self.rfile = io.BufferedReader(DeadlineReader(self.connection, self._since_s + READ_S))
 
     def do_GET(self) -> None:
         """Answer a look-up."""
@@ -392,17 +286,19 @@ class _Handler(BaseHTTPRequestHandler):
                     wire.read_text(found["ref"], wire.REF, "ref_bad"),
                     wire.read_text(found["state"], MANDATE_STATES, "state_bad"),
                 )
-            case _:
-                raise RequestError(404, "no_such_resource")
+            case method, word:
+                return self._more_control(method, word, query, body)
         return Answer(200, {"ok": True})
+
+    def _more_control(
+        self, method: str, word: str, query: dict[str, list[str]], body: bytes
+    ) -> Answer:
+        more = self.server.more_control
+        found = None if more is None else more(method, word, query, body)
+        if found is None:
+            raise RequestError(404, "no_such_resource")
+        return Answer(200, found)
 
 
 def _digest(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
-
-
-def _shut(connection: socket.socket, how: int) -> None:
-    try:
-        connection.shutdown(how)
-    except OSError:
-        return  # it is gone already, which is what we want
