@@ -1,13 +1,8 @@
-"""`smiletill money …`: look at the orders, check the journal, send an order to a running till.
-
-`orders` and `journal` only read the journal, so they work while the till is selling and need no
-key; `order` speaks to the running money process as a till does.
-"""
+"""`smiletill money order|orders|abort`: send an order to a till, list orders, take one back."""
 
 from __future__ import annotations
 
 import secrets
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -21,12 +16,7 @@ from kiosk.settings import load_settings
 from kiosk.supervisor import Installation, open_installation
 
 
-@click.group()
-def money() -> None:
-    """Look at orders and check the payment journal."""
-
-
-@money.command()
+@click.command()
 @click.option("--open", "only_open", is_flag=True, help="Only what is not finished.")
 @data_option
 @json_option
@@ -44,7 +34,7 @@ def orders(*, only_open: bool, data_dir: Path, as_json: bool) -> None:
     emit({"orders": found}, as_json, "\n".join(lines) or "No orders.")
 
 
-@money.command()
+@click.command()
 @click.option("--amount", required=True, help="What is owed, like 12.50.")
 @click.option("--order", help="Order id; the same id and amount is the same order.")
 @data_option
@@ -63,7 +53,7 @@ def order(*, amount: str, order: str | None, data_dir: Path, as_json: bool) -> N
     )
 
 
-@money.command()
+@click.command()
 @click.argument("order", metavar="ID")
 @data_option
 @json_option
@@ -81,28 +71,6 @@ def abort(*, order: str, data_dir: Path, as_json: bool) -> int:
         f"{order_id}  {status.state.value}",
     )
     return 0 if status.state is OrderState.CANCELLED else 1
-
-
-@money.group()
-def journal() -> None:
-    """Check the journal of payments."""
-
-
-@journal.command()
-@data_option
-@json_option
-def verify(*, data_dir: Path, as_json: bool) -> None:
-    """Read every record and check sums, order and meaning; exit code 3 on damage."""
-    from kiosk.money.ledger_view import verify_journal  # noqa: PLC0415
-
-    facts = verify_journal(data_dir)
-    torn = f" A tail of {facts.torn_bytes} bytes was cut off." if facts.torn_bytes else ""
-    emit(
-        {"ok": True, **asdict(facts)},
-        as_json,
-        f"The journal is whole: {facts.records} records, {facts.open_payments} open payments."
-        f"{torn}\nChain value {facts.chain}.",
-    )
 
 
 def _int(value: object) -> int:
