@@ -66,8 +66,8 @@ from kiosk.money.statement_book import (
     closed_objection,
     noted_objection,
 )
-
 from kiosk.money.till_book import TillBook, apply_till, till_objection
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:

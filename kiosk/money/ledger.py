@@ -40,6 +40,7 @@ class Ledger:
         self._clock = clock
         self._book = Book()
         self._listeners: list[Listener] = []
+        self._storage = storage
         opened = Journal.open(storage, _taker(self._book), self.time())
         self._journal = opened.journal
         if opened.torn_bytes:
@@ -86,6 +87,18 @@ class Ledger:
         """
         with self.lock:
             self._listeners.append(listener)
+
+    def replay(self, also: Callable[[AnyRecord, Book], None]) -> None:
+        """Read the journal from its start once more, beside the running book.
+
+        Args:
+            also: Called with every record and the book that it and those before it add up to.
+
+        Raises:
+            JournalDamagedError, OSError: It cannot be read any more.
+        """
+        book = Book()
+        read_journal(self._storage.chunks(), _taker(book, lambda record: also(record, book)))
 
     def close(self) -> None:
         """Let go of the file; nothing can be appended any more."""
