@@ -26,6 +26,7 @@ from kiosk.domain.mandate import MandateLimits, MandateState
 from kiosk.domain.money import Money
 from kiosk.domain.order import Order, OrderState
 from kiosk.domain.payment import AttemptEnd
+from kiosk.domain.refund import RefundState
 from kiosk.money.pin_counter import PinCounter
 from kiosk.money.records import (
     AnyRecord,
@@ -333,12 +334,28 @@ def _apply_back_office(book: Book, record: _BackOffice) -> None:
             apply_opened(book.refunds, record)
         case RefundEnded():
             apply_ended(book.refunds, record)
+            _note_refunded(book, book.refunds.entries[record.number].order_id)
         case StatementNoted():
             apply_noted(book.statements, record)
         case ConflictClosed(item=item):
             apply_closed(book.statements, record)
             for key in [it for it in book.contradicted if reference_of(it) == item]:
                 del book.contradicted[key]
+
+
+def _note_refunded(book: Book, order_id: OrderId) -> None:
+    """Let an order say so once everything that was due back has gone back."""
+    entry = book.orders[order_id]
+    keys = [key for key in entry.keys if _is_settled(book, key)]
+    gone = sum(
+        refund.amount.minor_units
+        for refund in book.refunds.of(keys)
+        if refund.state is RefundState.DONE
+    )
+    if entry.reason == "refund_due" and gone == sum(
+        book.attempts[key].amount.minor_units for key in keys
+    ):
+        _move(book, order_id, entry.state, "refunded")
 
 
 def _apply_contradiction(book: Book, record: ResultContradicted) -> None:

@@ -94,6 +94,11 @@ class MandateKeys:
         name = f"{order_id}\n{attempt}".encode()
         return IdempotencyKey(hmac.new(self._naming, name, "sha256").hexdigest()[:32])
 
+    def refund_key(self, payment: IdempotencyKey, nth: int) -> IdempotencyKey:
+        """Return the idempotency key of a payment's nth refund, always the same one."""
+        name = f"refund\n{payment}\n{nth}".encode()
+        return IdempotencyKey(hmac.new(self._naming, name, "sha256").hexdigest()[:32])
+
     def create(self, alias: PayerAlias) -> None:
         """Make a key for a payer, or keep the one there is.
 
