@@ -61,7 +61,7 @@ class OrderIntake:
             BadInputError: The order cannot be used, or its id has another amount.
             JournalWriteError: The order is not open.
         """
-        order = self._checked(ask)
+        order = self.check(ask)
         with self._ledger.lock:
             entry = self._ledger.book.orders.get(order.order_id)
             if entry is None:
@@ -185,7 +185,12 @@ class OrderIntake:
             raise OrderUnknownError
         return entry
 
-    def _checked(self, ask: OpenOrder) -> Order:
+    def check(self, ask: OpenOrder) -> Order:
+        """Return the order that would be journalled.
+
+        Raises:
+            BadInputError: It cannot be used.
+        """
         order_id = parse_order_id(ask.order_id)
         self._check_amount(ask.amount)
         if len(ask.lines) > LINES_MAX:
