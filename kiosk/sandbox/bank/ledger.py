@@ -12,6 +12,7 @@ Invariants:
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import sqlite3
@@ -27,7 +28,7 @@ from kiosk.sandbox.bank.schema import MIGRATIONS
 from kiosk.sandbox.bank.trouble import ledger_damaged, ledger_trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from kiosk.sandbox.bank.wire import MandateRequest, PaymentRequest
@@ -62,6 +63,21 @@ class Debits:
     sum_minor_units: int
 
 
+@dataclass(frozen=True, slots=True)
+class OpenBooks:
+    """The books while one transaction holds them; of no use once it is over."""
+
+    db: Database
+    now_s: float
+    """The bank's time, the same for all that the transaction does."""
+    transfer: Callable[[str, str, int, str, str | None], None]
+    """Book a payment: debtor, creditor, minor units, currency, order."""
+    open_account: Callable[[str, str, int, str], None]
+    """Open an account: id, number, opening balance in minor units (0 for none), currency."""
+    balance: Callable[[str, str], int]
+    """Balance of an account in a currency, in minor units."""
+
+
 class Ledger:
     """The books in one SQLite file; safe to use from many threads."""
 
@@ -78,6 +94,7 @@ class Ledger:
         self._lock = threading.Lock()
         self._wall_clock_s = wall_clock_s
         self.approve_at_once = True
+        self._bring_up_to_date: Callable[[], object] = lambda: None
         try:
             # Threads take turns under the lock, which is what sqlite3 asks for.
             self._connection = sqlite3.connect(path, check_same_thread=False)
@@ -102,6 +119,38 @@ class Ledger:
         """Close the file; every commit is on the disk already."""
         with self._lock:
             self._connection.close()
+
+    # --- the other side of the same bank ------------------------------------------------------
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[OpenBooks]:
+        """Hold the lock and one transaction, for the open-banking side of the bank.
+
+        All of it reaches the disk at the end, or none of it when an exception leaves the block.
+        Nothing in the block may call another public method of the ledger.
+        """
+        with self._lock, self._db.atomic():
+            yield OpenBooks(
+                db=self._db,
+                now_s=self._now_s(),
+                transfer=self._book_payment,
+                open_account=self._open_account,
+                balance=self._balance,
+            )
+
+    def before_counting(self, bring_up_to_date: Callable[[], object]) -> None:
+        """Have this called, without the lock, before executed debits are counted."""
+        self._bring_up_to_date = bring_up_to_date
+
+    def _book_payment(
+        self, debtor: str, creditor: str, minor_units: int, currency: str, order_id: str | None
+    ) -> None:
+        self._transfer("payment", debtor, creditor, minor_units, currency, order_id)
+
+    def _open_account(self, account: str, number: str, minor_units: int, currency: str) -> None:
+        self._db.table("accounts").insert({"id": account, "number": number})
+        if minor_units:
+            self._transfer("opening", BANK_ACCOUNT, account, minor_units, currency)
 
     # --- the bank's clock ---------------------------------------------------------------------
 
@@ -144,9 +193,8 @@ class Ledger:
             ref = "m" + secrets.token_hex(8)
             number = "".join(secrets.choice("0123456789") for _ in range(8))
             account = f"customer-{ref}"
-            self._db.table("accounts").insert({"id": account, "number": number})
             currency = request.per_payment.currency
-            self._transfer("opening", BANK_ACCOUNT, account, OPENING_BALANCE_MINOR_UNITS, currency)
+            self._open_account(account, number, OPENING_BALANCE_MINOR_UNITS, currency)
             self._db.table("mandates").insert(
                 {
                     "ref": ref,
@@ -351,6 +399,7 @@ class Ledger:
 
     def debits(self, order_id: str | None = None) -> Debits:
         """Count what was really taken from customers, for one order or for all."""
+        self._bring_up_to_date()
         with self._lock:
             return executed_debits(self._connection, order_id)
 
