@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from kiosk.domain.errors import SetupError
 from kiosk.money.banks.sandbox.connector import open_sandbox
+from kiosk.money.banks.vrp.connector import open_vrp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 CONNECTORS: Mapping[str, Callable[[BankContext], Bank]] = {
     "sandbox": open_sandbox,
+    "vrp": open_vrp,
 }
 
 

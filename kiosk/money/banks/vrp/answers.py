@@ -20,7 +20,7 @@ from typing import Any
 from kiosk.domain.ids import PaymentRef
 from kiosk.domain.mandate import MandateState
 from kiosk.domain.money import Money
-from kiosk.money.banks.port import BankAnswer, OutcomeKind
+from kiosk.money.banks.port import BankAnswer, Funds, OutcomeKind
 from kiosk.money.banks.vrp.bodies import read_sum
 from kiosk.money.banks.vrp.onboarding import Creditor
 
@@ -48,15 +48,18 @@ NOT_PROVEN = frozenset({"U000", "U013", "U029"})
 our reference or resource is there already, so an earlier send may have been executed."""
 
 _ERROR_REASONS = {
-    "U008": "consent_mismatch",
+    "U008": DECLINED_BY_BANK,
     "U009": "mandate_suspended",
     "U011": "mandate_unknown",
     "U028": "mandate_suspended",
     "TKSP": "mandate_suspended",
     "TKXP": "mandate_expired",
 }
+_OUR_FAULTS = frozenset({f"U0{number:02d}" for number in (*range(1, 9), 10, *range(15, 28))})
 TOKEN_CODES = frozenset({"TKSP", "TKXP", "U028"})
 """Errors of the check of the token, which comes before anything of the body is looked at."""
+CONSENT_CODES = frozenset({"U009", "U011", "U028"})
+"""Errors that say that a consent does not authorise now, and not why."""
 
 _CONSENT_STATES = {
     "AWAU": MandateState.PENDING,
@@ -80,9 +83,21 @@ class BankRefusal:
         """Why, in our words."""
         if self.code == "U014":
             return _limit_reason(self.path)
-        if self.code.startswith("U0") and self.code not in _ERROR_REASONS:
-            return "request_refused"
         return _ERROR_REASONS.get(self.code, DECLINED_BY_BANK)
+
+    @property
+    def is_proof(self) -> bool:
+        """Say whether it proves that the request was not executed, neither now nor before.
+
+        A key that was used with another body (U006) says that something was.
+        """
+        is_key = self.code == "U006" and "idempotency" in self.path.lower()
+        return self.code not in NOT_PROVEN and not is_key
+
+    @property
+    def is_our_fault(self) -> bool:
+        """Say whether the request itself was wrong: a bug of ours, or a clock that is off."""
+        return self.code in _OUR_FAULTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +183,7 @@ def is_about(facts: PaymentFacts, asked: Asked, creditor: Creditor) -> bool:
     return (
         facts.amount == asked.amount
         and facts.reference == facts.instruction == asked.reference
-        and facts.creditor == (creditor.SchemeName, creditor.Identification)
+        and facts.creditor == account_of(creditor)
         and asked.consent_id in {None, facts.consent_id}
         and asked.payment_ref in {None, facts.payment_ref}
     )
@@ -200,6 +215,40 @@ def details_reason(body: Mapping[str, Any] | None) -> str:
     return ""
 
 
+def read_funds(body: Mapping[str, Any] | None, consent_id: str, amount: Money) -> Funds:
+    """Read an `OBVRPFundsConfirmationResponse` about this consent and amount."""
+    data = _part(body, "Data")
+    if data.get("ConsentId") != consent_id or read_sum(data.get("InstructedAmount")) != amount:
+        return Funds.UNKNOWN
+    match _part(data, "FundsAvailableResult").get("FundsAvailable"):
+        case "Available":
+            return Funds.YES
+        case "NotAvailable":
+            return Funds.NO
+        case _:
+            return Funds.UNKNOWN
+
+
+def is_consent_for(body: Mapping[str, Any] | None, asked: Mapping[str, Any] | None) -> bool:
+    """Say whether a consent has the limits and the creditor that were asked for."""
+    data, wanted = _part(body, "Data"), _part(asked, "Data")
+    told, want = _part(data, "ControlParameters"), _part(wanted, "ControlParameters")
+    accounts = [_part(_part(part, "Initiation"), "CreditorAccount") for part in (data, wanted)]
+    limits = told.get("PeriodicLimits")
+    return (
+        read_sum(told.get("MaximumIndividualAmount")) == read_sum(want["MaximumIndividualAmount"])
+        and isinstance(limits, list)
+        and [_limit(limit) for limit in limits] == [_limit(one) for one in want["PeriodicLimits"]]
+        and accounts[0].get("SchemeName") == accounts[1]["SchemeName"]
+        and accounts[0].get("Identification") == accounts[1]["Identification"]
+    )
+
+
+def account_of(creditor: Creditor) -> tuple[str, str]:
+    """Return what identifies an account."""
+    return creditor.SchemeName, creditor.Identification
+
+
 def read_consent(body: Mapping[str, Any] | None) -> ConsentFacts | None:
     """Read an `OBDomesticVRPConsentResponse`, or return None if it makes no sense."""
     data = _part(body, "Data")
@@ -225,6 +274,11 @@ def _limit_reason(path: str) -> str:
         periods = ("Week", "Fortnight", "Month", "Half-year", "Year")
         return "limit_period" if any(period in path for period in periods) else "limit_per_day"
     return "limit_period"
+
+
+def _limit(limit: object) -> tuple[object, object, Money | None]:
+    part = limit if isinstance(limit, dict) else {}
+    return part.get("PeriodType"), part.get("PeriodAlignment"), read_sum(part)
 
 
 def _first_code(reasons: object, name: str) -> str:

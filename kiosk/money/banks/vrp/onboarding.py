@@ -118,19 +118,22 @@ def _check_addresses(found: Onboarding) -> None:
     optional = ["authorization_endpoint", "backchannel_authentication_endpoint"]
     names += [name for name in (*optional, "headless_approve_url") if getattr(found, name)]
     for name in names:
-        host = _host(name, getattr(found, name))
+        host = _host(name, getattr(found, name), found)
         if found.is_sandbox and not _is_this_machine(host):
             raise _bad(f"with headless_approve_url, {name} must be on this machine")
 
 
-def _host(name: str, url: str) -> str:
+def _host(name: str, url: str, found: Onboarding) -> str:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
         raise _bad(f"{name} is no https address") from None
     is_plain = not (parts.username or parts.password or parts.query or parts.fragment)
-    if parts.scheme != "https" or not host or not is_plain or len(url) > TEXT_LENGTH_MAX:
+    # A browser on this machine opens the sandbox's page without its certificates.
+    is_page = name == "authorization_endpoint" and found.is_sandbox
+    schemes = {"https", "http"} if is_page else {"https"}
+    if parts.scheme not in schemes or not host or not is_plain or len(url) > TEXT_LENGTH_MAX:
         raise _bad(f"{name} is no https address")
     return host
 

@@ -1,4 +1,4 @@
-"""OAuth 2.0 at the bank's token endpoint: client tokens, a consent's tokens, and proof of who we are.
+"""OAuth 2.0 at the bank: client tokens, a consent's tokens, and proof of who we are.
 
 Tokens are bound to our TLS certificate (RFC 8705), so a stolen one is of no use elsewhere; they are
 secrets all the same: never in a `repr`, a log or the journal.
@@ -152,8 +152,14 @@ class TokenDesk:
         url = f"{onboarding.authorization_endpoint}?{urlencode(outside | {'request': signed})}"
         return Approval(url, verifier, state, nonce)
 
-    def is_identity(self, id_token: str, consent_id: str, nonce: str) -> bool:
-        """Say whether an identity token is the bank's, for us, and of this very consent."""
+    def is_identity(self, id_token: str, consent_id: str, nonce: str | None = None) -> bool:
+        """Say whether an identity token is the bank's, for us, and of this very consent.
+
+        Args:
+            id_token: It.
+            consent_id: The consent that must have been approved.
+            nonce: What the request carried; None where it carried none.
+        """
         onboarding = self._transport.onboarding
         try:
             claims = self._transport.claims(id_token)
@@ -166,7 +172,7 @@ class TokenDesk:
             and isinstance(expiry, int | float)
             and expiry > self._transport.clock.now_s()
             and claims.get("openbanking_intent_id") == consent_id
-            and claims.get("nonce", nonce) == nonce
+            and nonce in {None, claims.get("nonce")}
         )
 
     def grant(self, form: dict[str, str]) -> Tokens | Refused | Failure:
