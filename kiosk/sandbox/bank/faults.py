@@ -47,6 +47,14 @@ class FaultKind(enum.Enum):
     """Executed; the answer belongs to another order."""
     WRONG_AMOUNT = "wrong_amount"
     """Executed; the answer names another amount."""
+    WRONG_SIGNATURE = "wrong_signature"
+    """Executed; the answer's signature does not fit it. Open banking only."""
+    STALE_SIGNATURE = "stale_signature"
+    """Executed; the signature is that of an old answer. Open banking only."""
+
+
+SIGNED_PATHS = "/open-banking"
+SIGNATURE_KINDS = (FaultKind.WRONG_SIGNATURE.value, FaultKind.STALE_SIGNATURE.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,7 @@ def read_fault(found: Mapping[str, Any]) -> Fault:
         and values["kind"] in [kind.value for kind in FaultKind]
         and isinstance(path, str)
         and path.startswith("/")
+        and (values["kind"] not in SIGNATURE_KINDS or path.startswith(SIGNED_PATHS))
         and values["method"] in METHODS
         and type(times) is int
         and 0 < times <= TIMES_MAX
@@ -143,7 +152,10 @@ class FaultScript:
 
 
 def apply_fault(
-    fault: Fault, execute: Callable[[], Answer], pause: Callable[[float], object]
+    fault: Fault,
+    execute: Callable[[], Answer],
+    pause: Callable[[float], object],
+    swap: Callable[[Fault, Answer], Answer] | None = None,
 ) -> Answer | None:
     """Carry out one fault.
 
@@ -151,6 +163,8 @@ def apply_fault(
         fault: What is to go wrong.
         execute: Does what was asked and returns the right answer; never raises a refusal.
         pause: Waits for so many seconds, or less if the bank is stopping.
+        swap: Makes a well-formed answer say or sign something else; by default in the form of
+            the bank's own interface.
 
     Returns:
         The answer to send, or None to close the connection without one.
@@ -165,8 +179,13 @@ def apply_fault(
             return _around_commit(fault, execute, pause)
         case FaultKind.GARBAGE | FaultKind.TRUNCATED:
             return _spoilt(fault, execute())
-        case FaultKind.OTHER_ORDER | FaultKind.WRONG_AMOUNT:
-            return _swapped(fault, execute())
+        case (
+            FaultKind.OTHER_ORDER
+            | FaultKind.WRONG_AMOUNT
+            | FaultKind.WRONG_SIGNATURE
+            | FaultKind.STALE_SIGNATURE
+        ):
+            return (swap or _swapped)(fault, execute())
         case _:
             assert_never(fault.kind)
 
@@ -198,7 +217,7 @@ def _swapped(fault: Fault, answer: Answer) -> Answer:
     body = dict(answer.body or {})
     if fault.kind is FaultKind.OTHER_ORDER:
         body |= {"order_id": "another-order", "key": "another-key", "payment_ref": "p0"}
-    elif "amount" in body:
+    elif fault.kind is FaultKind.WRONG_AMOUNT and "amount" in body:
         amount = dict(body["amount"])
         body["amount"] = amount | {"minor_units": amount["minor_units"] + 1}
     return replace(answer, body=body)

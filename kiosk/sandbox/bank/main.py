@@ -23,11 +23,15 @@ from kiosk.domain.errors import SetupError, SmileTillError
 from kiosk.link.process import report
 from kiosk.sandbox.bank.files import write_whole
 from kiosk.sandbox.bank.ledger import Ledger
-from kiosk.sandbox.bank.server import POLL_S, BankServer, Tokens
+from kiosk.sandbox.bank.server import BankServer, Tokens
+from kiosk.sandbox.bank.serving import POLL_S
 from kiosk.sandbox.bank.trouble import folder_trouble
+from kiosk.sandbox.bank.vrp.door import make_door
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from kiosk.sandbox.bank.vrp.door import Door
 
 SANDBOX_FOLDER = "sandbox"
 LEDGER_FILE = "bank.db"
@@ -68,9 +72,12 @@ def serve(
         loop.start()
         stack.callback(loop.join)
         stack.callback(server.stop)
+        door = _make_door(folder, ledger, server)
+        stack.enter_context(door.open())
         address = {
             "version": ADDRESS_VERSION,
             "url": server.url,
+            "vrp_url": door.clients.url,
             "pid": os.getpid(),
             "control_token": tokens.control,
         }
@@ -91,6 +98,20 @@ def _listen(ledger: Ledger, tokens: Tokens, port: int) -> BankServer:
             code="port_taken",
             mend="Choose another port with --port, or leave it out to get a free one.",
         ) from error
+
+
+def _make_door(folder: Path, ledger: Ledger, server: BankServer) -> Door:
+    """Make the open-banking side of the same bank, and let the control side speak of it."""
+    try:
+        door = make_door(folder, ledger, server.faults)
+    except OSError as error:
+        raise SetupError(
+            "The sandbox bank finds no free port for open banking.",
+            code="port_taken",
+            mend="End programs that hold very many connections, then try again.",
+        ) from error
+    server.more_control = door.control
+    return door
 
 
 @contextlib.contextmanager

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 READ_S = 2.0
 EXECUTE_S = 5.0
-POLL_S = 0.1
 BODY_BYTES_MAX = 16_384
 """The longest documented body, with every field at its limit, is below 1 KiB."""
 THREADS_MAX = 64

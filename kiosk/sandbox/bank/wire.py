@@ -24,6 +24,7 @@ ALIAS = re.compile(r"[A-Za-z0-9._-]{1,64}")
 REF = re.compile(r"[A-Za-z0-9_-]{1,40}")
 KEY = re.compile(r"[A-Za-z0-9._:-]{1,40}")
 """At most 40 characters, as `x-idempotency-key` in the UK Open Banking Read/Write API."""
+CONSENT_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 CURRENCY = re.compile(r"[A-Z]{3}")
 
 

@@ -59,15 +59,24 @@ class ObError(Exception):
         code: The four-character code; empty for an answer without a body (401, 404, 405 …).
         message: One sentence for a developer, without values of the request.
         path: The field, header or control parameter that it is about.
+        also: Further codes for the same refusal.
     """
 
-    def __init__(self, status: int, code: str = "", message: str = "", path: str = "") -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str = "",
+        message: str = "",
+        path: str = "",
+        also: tuple[str, ...] = (),
+    ) -> None:
         """Keep what the answer needs."""
         super().__init__(f"{status} {code}".strip())
         self.status = status
         self.code = str(code)
         self.message = message[:TEXT_LENGTH_MAX]
         self.path = path[:TEXT_LENGTH_MAX]
+        self.also = also
 
     def body(self) -> dict[str, Any] | None:
         """Return the OBErrorResponse1, or None where the standard wants no body."""
@@ -78,4 +87,4 @@ class ObError(Exception):
             error["Message"] = self.message
         if self.path:
             error["Path"] = self.path
-        return {"Errors": [error]}
+        return {"Errors": [error, *({"ErrorCode": str(code)} for code in self.also)]}
