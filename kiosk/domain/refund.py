@@ -40,6 +40,8 @@ class Witness(enum.Enum):
     """Whose word something is."""
 
     BANK = "bank"
+    EVENT = "event"
+    """The bank too, unasked."""
     STAFF = "staff"
     STATEMENT = "statement"
 

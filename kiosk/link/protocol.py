@@ -106,11 +106,15 @@ class Done(Message, frozen=True, tag="done"):
 
 
 class Progress(Message, frozen=True, tag="progress"):
-    """A step of long work, before its answer: `code` names the step or a hint for the customer."""
+    """A step of long work, before its answer: `code` names the step or a hint for the customer.
+
+    `detail` is for the step `approve_mandate`: the link under which the payer approves.
+    """
 
     code: str
     done: int = 0
     total: int = 0
+    detail: str = ""
 
 
 # Till and command line → money -------------------------------------------------------------------
@@ -259,10 +263,21 @@ class OpenMandate(Private, frozen=True, tag="open_mandate"):
 
 
 class MandateOpened(Message, frozen=True, tag="mandate_opened"):
-    """Where the new mandate stands, and the hint of the account it draws on."""
+    """Where the new mandate stands, and the hint of the account it draws on.
+
+    `approval_url` is where its payer approves a mandate that is pending: a link, or the content of
+    a QR code.
+    """
 
     state: MandateState
     account_hint: str
+    approval_url: str = ""
+
+
+class CheckMandate(Message, frozen=True, tag="check_mandate"):
+    """Ask the bank how a mandate stands; answered by `MandateOpened`."""
+
+    alias: PayerAlias
 
 
 class RevokeMandate(Message, frozen=True, tag="revoke_mandate"):
@@ -403,7 +418,7 @@ AnyMessage = (
     | DecideUnknown | Decided | TakeStatement | StatementTaken | CloseConflict
     | GetOrder | OrderOffer | NextOrder | AcknowledgeOrder | GetFacts | Facts
     | VerifyPin | PinVerdict | Authorise | Authorised
-    | OpenMandate | MandateOpened | RevokeMandate | MandateRevoked
+    | OpenMandate | MandateOpened | CheckMandate | RevokeMandate | MandateRevoked
     | EnrolPerson | Enrolled | EnrolRefused | ListPeople | PersonSummary | People | ShowPerson
     | ErasePerson | Erased | PayHeadless | SessionReport
 )  # fmt: skip

@@ -14,7 +14,9 @@ import msgspec
 
 from kiosk.domain.ids import IdempotencyKey, MandateRef, PaymentRef, reference_of
 from kiosk.domain.payment import (
+    AcceptedStored,
     Answered,
+    AttemptEnd,
     Effect,
     Event,
     Find,
@@ -24,15 +26,18 @@ from kiosk.domain.payment import (
     ResultStored,
     Send,
     SendRules,
+    StoreAccepted,
     StoreFailed,
     StoreIntent,
     StoreResult,
     Tell,
     Tick,
+    Verdict,
     Wait,
     WindowClosed,
     step,
 )
+from kiosk.domain.refund import Witness
 from kiosk.link.protocol import Authorised
 from kiosk.money import records
 from kiosk.money.banks.port import Bank, Capabilities, Prepared, Sought
@@ -56,6 +61,7 @@ def send_rules(capabilities: Capabilities, config: MoneyConfig) -> SendRules:
         key_life_ms=math.floor(capabilities.idempotency_life_s * 1_000 * KEY_LIFE_SHARE),
         arrival_ms_max=math.ceil(capabilities.arrival_s_max * 1_000),
         can_find=capabilities.lookup_by_key,
+        can_find_ref=capabilities.lookup_by_ref,
     )
 
 
@@ -63,8 +69,8 @@ def send_rules(capabilities: Capabilities, config: MoneyConfig) -> SendRules:
 class Task:
     """One attempt as it is carried out.
 
-    `intent` and `request` are there only in the process that made the attempt: nobody else may
-    send it.
+    `intent` is there only in the process that made the attempt; `request` also where the journalled
+    bytes were read back after a restart (kiosk/money/recall.py). Without it nothing can be sent.
     """
 
     key: IdempotencyKey
@@ -106,7 +112,7 @@ class Performer:
                 told = Authorised(effect.outcome, effect.reason)
                 continue
             assert answer is None, "one deed at a time"
-            answer = self._perform(task, effect)
+            answer = self._perform(task, after, effect)
         return after, answer, told
 
     def drive(
@@ -119,11 +125,11 @@ class Performer:
             told = news or told
         return payment, told
 
-    def _perform(self, task: Task, effect: Effect) -> Event:
+    def _perform(self, task: Task, payment: Payment, effect: Effect) -> Event:
         match effect:
             case StoreIntent():
                 assert task.intent is not None
-                return self._store(task.intent)
+                return self._store_intent(task.intent)
             case Send():
                 assert task.request is not None, "only who made a request may send it"
                 assert task.mandate_ref is not None
@@ -131,27 +137,25 @@ class Performer:
                 return Answered(
                     answer.kind, self._clock.steady_ms(), answer.reason, answer.payment_ref
                 )
+            case StoreAccepted(payment_ref):
+                return self._store_accepted(task.key, PaymentRef(payment_ref))
             case Wait(duration_ms):
                 in_time = self._clock.wait(duration_ms)
                 at_ms = self._clock.steady_ms()
                 return Tick(at_ms) if in_time else WindowClosed(at_ms)
             case Find():
-                answer = self._bank.find(self._sought(task.key))
+                answer = self._bank.find(self._sought(task.key, payment.payment_ref))
                 return Found(
                     answer.kind, self._clock.steady_ms(), answer.reason, answer.payment_ref
                 )
             case StoreResult(verdict, is_correction):
-                kind = records.ResultCorrected if is_correction else records.ResultStored
-                ref = None if verdict.payment_ref is None else PaymentRef(verdict.payment_ref)
-                return self._store(
-                    kind(self._ledger.time(), task.key, verdict.end, verdict.reason, ref)
-                )
+                return self._store_end(task.key, verdict, is_correction=is_correction)
             case Tell():
                 raise AssertionError("told by advance")
             case _ as never:
                 assert_never(never)
 
-    def _sought(self, key: IdempotencyKey) -> Sought:
+    def _sought(self, key: IdempotencyKey, payment_ref: str | None) -> Sought:
         with self._ledger.lock:
             attempt = self._ledger.book.attempts[key]
         return Sought(
@@ -159,16 +163,49 @@ class Performer:
             order_id=attempt.order_id,
             amount=attempt.amount,
             reference=reference_of(key),
-            payment_ref=attempt.payment_ref,
+            payment_ref=None if payment_ref is None else PaymentRef(payment_ref),
         )
 
-    def _store(
-        self, record: records.IntentStored | records.ResultStored | records.ResultCorrected
-    ) -> Event:
+    def _store_intent(self, intent: records.IntentStored) -> Event:
         try:
-            self._ledger.append(record)
+            self._ledger.append(intent)
         except JournalWriteError:
             return StoreFailed()
-        if isinstance(record, records.IntentStored):
-            return IntentStored(self._clock.steady_ms())
+        return IntentStored(self._clock.steady_ms())
+
+    def _store_accepted(self, key: IdempotencyKey, payment_ref: PaymentRef) -> Event:
+        try:
+            self._ledger.append(records.AttemptAccepted(self._ledger.time(), key, payment_ref))
+        except JournalWriteError:
+            return StoreFailed()
+        return AcceptedStored(self._clock.steady_ms())
+
+    def _store_end(self, key: IdempotencyKey, verdict: Verdict, *, is_correction: bool) -> Event:
+        ref = None if verdict.payment_ref is None else PaymentRef(verdict.payment_ref)
+        kind = records.ResultCorrected if is_correction else records.ResultStored
+        try:
+            with self._ledger.lock:
+                end = self._ledger.book.attempts[key].end
+                if is_correction and end is not AttemptEnd.UNKNOWN:
+                    # An event, a statement or staff came first while the bank was asked.
+                    self._compare(key, end, verdict, ref)
+                    return ResultStored()
+                time = self._ledger.time()
+                self._ledger.append(kind(time, key, verdict.end, verdict.reason, ref))
+        except JournalWriteError:
+            return StoreFailed()
         return ResultStored()
+
+    def _compare(
+        self,
+        key: IdempotencyKey,
+        end: AttemptEnd | None,
+        verdict: Verdict,
+        ref: PaymentRef | None,
+    ) -> None:
+        """Put the bank's word beside an end that somebody else has stored meanwhile."""
+        time = self._ledger.time()
+        if verdict.end is AttemptEnd.SETTLED and end is not AttemptEnd.SETTLED:
+            self._ledger.append(records.ResultContradicted(time, key, Witness.BANK, ref))
+        elif verdict.end is AttemptEnd.DECLINED and end is AttemptEnd.SETTLED:
+            self._ledger.append(records.SettlementReversed(time, key, verdict.reason, Witness.BANK))

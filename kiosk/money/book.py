@@ -6,33 +6,36 @@ next one, rebuilt by replay, are equal (tests/unit/money/test_book.py).
 The book is changed in place because replaying a year must not copy it a million times; its entries
 are frozen values.
 
-Refunds and statements have books of their own (refund_book.py, statement_book.py) in this one.
+Mandates, refunds and statements have books of their own in this one (mandate_book.py,
+refund_book.py, statement_book.py).
 
 Invariants: an order has at most one attempt without a final end; only a contradiction of what the
-journal held for certain can make it two that settled; a settled attempt is never taken back; a
-revoked mandate stays revoked.
+journal held for certain can make it two that settled; only the bank takes a settled attempt back,
+and then somebody must decide; a revoked mandate stays revoked.
 """
 
 from __future__ import annotations
 
-import enum
 from collections import deque
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import assert_never
 
 from kiosk.domain.ids import IdempotencyKey, OrderId, PayerAlias, PaymentRef, reference_of
-from kiosk.domain.mandate import MandateLimits, MandateState
+from kiosk.domain.mandate import MandateState
 from kiosk.domain.money import Money
 from kiosk.domain.order import Order, OrderState
 from kiosk.domain.payment import AttemptEnd
 from kiosk.domain.refund import RefundState
+from kiosk.money.mandate_book import MandateEntry, apply_mandate, mandate_objection
 from kiosk.money.pin_counter import PinCounter
 from kiosk.money.records import (
     AnyRecord,
+    AttemptAccepted,
     ConflictClosed,
     IntentStored,
     MandateBegun,
+    MandateChanged,
     MandateOpened,
     MandateRevoked,
     OrderAborted,
@@ -48,6 +51,7 @@ from kiosk.money.records import (
     ResultsMissing,
     ResultStored,
     RevocationConfirmed,
+    SettlementReversed,
     StatementNoted,
     TailCut,
     TillAnswered,
@@ -69,6 +73,9 @@ from kiosk.money.statement_book import (
 )
 from kiosk.money.till_book import TillBook, apply_till, till_objection
 
+REVERSED = "settlement_reversed"
+"""Reason of an attempt, and of its order, whose settlement the bank took back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -84,6 +91,13 @@ class Attempt:
     payment_ref: PaymentRef | None = None
     ended_at: datetime | None = None
     """When its present end was stored."""
+    on_screen: bool = False
+    """It was authorised from the screen."""
+
+    @property
+    def is_reversed(self) -> bool:
+        """Say whether the bank took back that it paid: only a decision ends that."""
+        return self.end is AttemptEnd.UNKNOWN and self.reason == REVERSED
 
     @property
     def is_open(self) -> bool:
@@ -120,30 +134,6 @@ class OrderEntry:
 _ENDS_TO_SEE = {OrderState.IN_FLIGHT, OrderState.PAID, OrderState.UNKNOWN}
 
 
-class Revocation(enum.Enum):
-    """How far a revocation has come; here it holds from the first moment."""
-
-    PENDING = "pending"
-    """The bank has not confirmed it."""
-    CONFIRMED = "confirmed"
-
-
-@dataclass(frozen=True, slots=True)
-class MandateEntry:
-    """One mandate. `state` is None until the bank has told one."""
-
-    alias: PayerAlias
-    key: IdempotencyKey
-    limits: MandateLimits
-    begun_at: datetime
-    state: MandateState | None = None
-    sealed_ref: str = field(default="", repr=False)
-    sealed_secrets: str = field(default="", repr=False)
-    revocation: Revocation | None = None
-    keys: tuple[IdempotencyKey, ...] = ()
-    """Keys of the attempts under it, oldest first."""
-
-
 @dataclass(slots=True)
 class Book:
     """Everything that the records so far say."""
@@ -156,6 +146,13 @@ class Book:
     """Attempts not followed by a success, oldest first; `pin_rules` bounds how many count."""
     open_keys: dict[IdempotencyKey, None] = field(default_factory=dict)
     """Keys of attempts that are open, oldest first (an ordered set)."""
+    by_reference: dict[str, IdempotencyKey] = field(default_factory=dict)
+    """Attempts by what events and statements call them (`reference_of`)."""
+    sealed_requests: dict[IdempotencyKey, str] = field(default_factory=dict, repr=False)
+    """Requests of attempts that the bank may not have and whose end is not stored: only these may
+    ever be sent again."""
+    last_at: str = ""
+    """The latest time in any record: a clock that shows less has run backwards."""
     open_orders: int = 0
     for_screen: dict[OrderId, None] = field(default_factory=dict)
     """Orders that the screen has to show (an ordered set)."""
@@ -198,26 +195,23 @@ def objection(book: Book, record: AnyRecord) -> str | None:  # noqa: PLR0911, PL
             if not end.is_final:
                 return "a correction must be final"
             return _attempt_objection(book, key, expected=AttemptEnd.UNKNOWN)
+        case AttemptAccepted(key=key):
+            attempt = book.attempts.get(key)
+            fits = attempt is not None and attempt.is_open and attempt.payment_ref is None
+            return None if fits else "the attempt is not waiting for an id"
+        case SettlementReversed(key=key):
+            return _attempt_objection(book, key, expected=AttemptEnd.SETTLED)
         case ResultContradicted(key=key):
             attempt = book.attempts.get(key)
             denied = attempt is not None and attempt.end in _ENDS_WITHOUT_MONEY
             return None if denied else "nothing was said that could be contradicted"
         case RefundOpened() | RefundEnded() | StatementNoted() | ConflictClosed():
             return _back_office_objection(book, record)
-        case MandateBegun(alias=alias):
-            return "the mandate exists" if alias in book.mandates else None
-        case MandateOpened(alias=alias):
-            mandate = book.mandates.get(alias)
-            fits = mandate is not None and mandate.state is None and mandate.revocation is None
-            return None if fits else "the mandate is not begun"
-        case MandateRevoked(alias=alias):
-            mandate = book.mandates.get(alias)
-            fits = mandate is not None and mandate.revocation is None
-            return None if fits else "there is no mandate to revoke"
-        case RevocationConfirmed(alias=alias):
-            mandate = book.mandates.get(alias)
-            fits = mandate is not None and mandate.revocation is not None
-            return None if fits else "there is no revocation to confirm"
+        case (
+            MandateBegun() | MandateOpened() | MandateChanged() | MandateRevoked()
+            | RevocationConfirmed()
+        ):  # fmt: skip
+            return mandate_objection(book.mandates, record)
         case PinVerified(alias=alias):
             return None if alias in book.pins else "there is no attempt to be right"
         case PinAttempted() | TailCut():
@@ -228,6 +222,7 @@ def objection(book: Book, record: AnyRecord) -> str | None:  # noqa: PLR0911, PL
 
 def apply(book: Book, record: AnyRecord) -> None:  # noqa: PLR0912
     """Take a record in. The caller has asked for objections."""
+    book.last_at = max(book.last_at, record.at)
     match record:
         case OrderOpened(order=order):
             book.orders[order.order_id] = OrderEntry(order, record.time)
@@ -250,23 +245,20 @@ def apply(book: Book, record: AnyRecord) -> None:  # noqa: PLR0912
                 _apply_end(book, record.time, key, AttemptEnd.UNKNOWN, "no_answer", None)
         case ResultCorrected(key=key, end=end, reason=reason, payment_ref=payment_ref):
             _apply_end(book, record.time, key, end, reason, payment_ref)
+        case AttemptAccepted(key=key, payment_ref=payment_ref):
+            book.attempts[key] = replace(book.attempts[key], payment_ref=payment_ref)
+            book.sealed_requests.pop(key, None)
+        case SettlementReversed(key=key):
+            _apply_reversal(book, record)
         case ResultContradicted():
             _apply_contradiction(book, record)
         case RefundOpened() | RefundEnded() | StatementNoted() | ConflictClosed():
             _apply_back_office(book, record)
-        case MandateBegun(alias=alias, key=key, limits=limits):
-            book.mandates[alias] = MandateEntry(alias, key, limits, record.time)
-        case MandateOpened(alias=alias, state=state):
-            book.mandates[alias] = replace(
-                book.mandates[alias],
-                state=state,
-                sealed_ref=record.sealed_ref,
-                sealed_secrets=record.sealed_secrets,
-            )
-        case MandateRevoked(alias=alias):
-            _apply_revocation(book, alias, Revocation.PENDING)
-        case RevocationConfirmed(alias=alias):
-            _apply_revocation(book, alias, Revocation.CONFIRMED)
+        case (
+            MandateBegun() | MandateOpened() | MandateChanged() | MandateRevoked()
+            | RevocationConfirmed()
+        ):  # fmt: skip
+            apply_mandate(book.mandates, record)
         case PinAttempted(alias=alias):
             book.pins[alias] = book.pins.get(alias, PinCounter()).attempted(record.time)
             book.terminal_failures.append((alias, record.time))
@@ -380,11 +372,17 @@ def _apply_contradiction(book: Book, record: ResultContradicted) -> None:
 
 
 def _apply_intent(book: Book, record: IntentStored) -> None:
-    # The sealed request stays in the file: after a restart nothing is sent again.
     book.attempts[record.key] = Attempt(
-        record.key, record.order_id, record.alias, record.amount, record.time
+        record.key,
+        record.order_id,
+        record.alias,
+        record.amount,
+        record.time,
+        on_screen=record.on_screen,
     )
     book.open_keys[record.key] = None
+    book.by_reference[reference_of(record.key)] = record.key
+    book.sealed_requests[record.key] = record.sealed_request
     entry = book.orders[record.order_id]
     keys = (*entry.keys, record.key)
     book.orders[record.order_id] = replace(entry, keys=keys, on_screen=record.on_screen)
@@ -401,13 +399,23 @@ def _apply_end(
     reason: str,
     payment_ref: PaymentRef | None,
 ) -> None:
+    before = book.attempts[key]
     attempt = replace(
-        book.attempts[key], end=end, reason=reason, payment_ref=payment_ref, ended_at=at
+        before,
+        end=end,
+        reason=reason,
+        payment_ref=payment_ref or before.payment_ref,
+        ended_at=at,
     )
     book.attempts[key] = attempt
+    book.sealed_requests.pop(key, None)
     if end.is_final:
         book.open_keys.pop(key, None)
     entry = book.orders[attempt.order_id]
+    if before.end is not None and attempt.on_screen:
+        # A correction is news also for who has seen that the end was unknown.
+        entry = replace(entry, on_screen=True)
+        book.orders[attempt.order_id] = entry
     if entry.state is OrderState.PAID_ELSEWHERE:
         if end is AttemptEnd.SETTLED:
             # Paid twice, once by other means: the payer's money must go back.
@@ -418,6 +426,26 @@ def _apply_end(
         # An earlier attempt turned out to be paid while this one was on its way.
         state, reason = OrderState.PAID, "settled_after_not_paid"
     _move(book, attempt.order_id, state, reason)
+
+
+def _apply_reversal(book: Book, record: SettlementReversed) -> None:
+    """Take back that an attempt paid; its order waits for a decision, unless another one paid."""
+    attempt = replace(
+        book.attempts[record.key],
+        end=AttemptEnd.UNKNOWN,
+        reason=REVERSED,
+        ended_at=record.time,
+    )
+    book.attempts[record.key] = attempt
+    book.open_keys[record.key] = None
+    book.contradicted.pop(record.key, None)
+    entry = book.orders[attempt.order_id]
+    if entry.state is OrderState.PAID and not any(_is_settled(book, it) for it in entry.keys):
+        entry = replace(entry, on_screen=entry.on_screen or attempt.on_screen)
+        book.orders[attempt.order_id] = entry
+        _move(book, attempt.order_id, OrderState.UNKNOWN, REVERSED)
+    elif entry.reason == "refund_due" and not any(_is_settled(book, it) for it in entry.keys):
+        _move(book, attempt.order_id, entry.state, REVERSED)
 
 
 def _is_settled(book: Book, key: IdempotencyKey) -> bool:
@@ -447,16 +475,6 @@ def _put(book: Book, entry: OrderEntry) -> None:
         book.for_screen[order_id] = None
     else:
         book.for_screen.pop(order_id, None)
-
-
-def _apply_revocation(book: Book, alias: PayerAlias, revocation: Revocation) -> None:
-    # The sealed part stays in the file, but its key is destroyed; here it is dropped at once.
-    book.mandates[alias] = replace(
-        book.mandates[alias],
-        state=MandateState.REVOKED,
-        sealed_secrets="",
-        revocation=revocation,
-    )
 
 
 def _forgive_last(failures: deque[tuple[PayerAlias, datetime]], alias: PayerAlias) -> None:

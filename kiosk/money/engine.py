@@ -3,8 +3,9 @@
 It trusts nothing that it can look up: amount and payee come from the journal, limits from the
 mandate, the PIN from its own token. What faces says is only compared.
 
-Invariants: one payment in flight per order; check and intent happen under one lock, so two orders
-of one payer cannot both slip under a limit; an answer is given only after its record is stored.
+Invariants: one payment in flight per order; the last check and the intent happen under one lock,
+so two orders of one payer cannot both slip under a limit; an answer is given only after its record
+is stored; nothing is asked of the bank while the lock is held.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ import msgspec
 
 from kiosk.domain.consent import Basis
 from kiosk.domain.ids import IdempotencyKey, OrderId, reference_of
-from kiosk.domain.mandate import limit_refusal, needs_pin
+from kiosk.domain.mandate import MandateState, limit_refusal, needs_pin
 from kiosk.domain.order import Order, OrderState, Outcome
-from kiosk.domain.payment import Begin, Event, Payment, Phase, SendRules
+from kiosk.domain.payment import Begin, Payment, Phase, SendRules
 from kiosk.link.protocol import Authorise, Authorised, OrderOffer
 from kiosk.money.attempts import Performer, SealedRequest, Task
-from kiosk.money.banks.port import Bank, Intent
+from kiosk.money.banks.port import Bank, Funds, Intent
+from kiosk.money.book import OrderEntry
 from kiosk.money.clock import Clock
 from kiosk.money.config import MoneyConfig
 from kiosk.money.errors import OrderUnknownError
@@ -37,6 +39,10 @@ JOIN_S_MAX = 120.0
 """Longest that a second request for the same order waits for the first one's outcome: the window
 and the connector's time-outs end well before."""
 
+CLOCK_SKEW_S_MAX = 300.0
+"""Further from the bank's clock than this, no payment is begun: the day's limits, the journal's
+times and the signatures' would all be of another hour. Connectors correct for less."""
+
 Adopt = Callable[[IdempotencyKey, Payment], None]
 
 logger = logging.getLogger(__name__)
@@ -46,7 +52,8 @@ logger = logging.getLogger(__name__)
 class _Flight:
     """A payment in flight and the threads that wait for its outcome."""
 
-    key: IdempotencyKey
+    key: IdempotencyKey | None = None
+    """None: nothing is journalled yet."""
     ended: threading.Event = field(default_factory=threading.Event)
     answer: Authorised | None = None
 
@@ -99,7 +106,7 @@ class Engine:
     def flying(self) -> set[IdempotencyKey]:
         """Return the keys of payments that this process has in flight."""
         with self._ledger.lock:
-            return {flight.key for flight in self._flights.values()}
+            return {it.key for it in self._flights.values() if it.key is not None}
 
     def wait_idle(self, timeout_s: float) -> bool:
         """Wait until nothing is in flight; return whether that came in time."""
@@ -114,42 +121,75 @@ class Engine:
 
         Reasons of a refusal: `order_unknown`, `order_cancelled`, `order_paid_elsewhere`,
         `nonce_stale`, `amount_differs`, `mandate_unknown`, `mandate_…`, `limit_per_payment`,
-        `limit_per_day`, `pin_required`, `pin_token_bad`.
+        `limit_per_day`, `pin_required`, `pin_token_bad`, `clock_skew`, `insufficient_funds`.
 
         Raises:
             BadInputError: The alias is not usable.
             KeyFileError: The mandate's key cannot be used; nothing was sent.
         """
         parse_alias(ask.alias)
+        flight = _Flight()
         with self._ledger.lock:
-            flight = self._flights.get(ask.order_id)
-            if flight is None:
+            other = self._flights.get(ask.order_id)
+            if other is None:
                 refusal = self._refusal(ask)
                 if refusal is not None:
                     return refusal
-                begun = self._begin(ask)
-                flight = self._flights[ask.order_id] = _Flight(begun[0].key)
-            else:
-                begun = None
-        return self._join(flight) if begun is None else self._fly(flight, ask.order_id, *begun)
+                self._flights[ask.order_id] = flight
+        return self._fly(flight, ask) if other is None else self._join(other)
 
-    def _fly(
-        self, flight: _Flight, order_id: OrderId, task: Task, payment: Payment, event: Event
-    ) -> Authorised:
+    def _fly(self, flight: _Flight, ask: Authorise) -> Authorised:
         told: Authorised | None = None
         try:
-            payment, told = self._performer.drive(task, payment, event)
-            if payment.phase is Phase.UNRESOLVED:
-                self._adopt(task.key, payment)
+            told = self._advice(ask) or self._carry(flight, ask)
         finally:
             if told is None:
-                logger.error("a payment ended by a mistake of ours; its outcome is looked up")
+                told = _accident(flight)
             with self._idle:
-                flight.answer = told or Authorised(Outcome.UNKNOWN, "internal_error")
-                del self._flights[order_id]
+                flight.answer = told
+                del self._flights[ask.order_id]
                 flight.ended.set()
                 self._idle.notify_all()
-        return flight.answer
+        if told.outcome is Outcome.NOT_PAID and told.reason.startswith("mandate_"):
+            self._mandates.doubt(ask.alias)
+        return told
+
+    def _carry(self, flight: _Flight, ask: Authorise) -> Authorised | None:
+        """Begin the attempt and bring it to its end; None if it ended by a mistake of ours."""
+        with self._ledger.lock:
+            # While the bank was asked for advice, the order or the payer's day may have changed.
+            refusal = self._late_refusal(ask)
+            if refusal is not None:
+                return refusal
+            task = self._prepare(ask)
+            flight.key = task.key
+            payment, event, _ = self._performer.advance(task, Payment(self._rules), Begin())
+        payment, told = self._performer.drive(task, payment, event)
+        if payment.phase is Phase.UNRESOLVED:
+            self._adopt(task.key, payment)
+        return told
+
+    def _advice(self, ask: Authorise) -> Authorised | None:
+        """Ask what speaks against sending at all; nothing is journalled but who asks is told."""
+        skew_s = self._bank.health().clock_skew_s
+        if skew_s is not None and abs(skew_s) > CLOCK_SKEW_S_MAX:
+            logger.error("the bank's clock is %d s from ours; no payment is begun", round(skew_s))
+            self._mandates.doubt(ask.alias)  # asking the bank anything measures it again
+            return _no("clock_skew")
+        if not self._bank.capabilities.funds_check:
+            return None
+        ref = self._mandates.ref_of(ask.alias)
+        assert ref is not None, "an active mandate has the bank's id"
+        funds = self._bank.check_funds(ref, ask.amount)
+        return _no("insufficient_funds") if funds is Funds.NO else None
+
+    def _late_refusal(self, ask: Authorise) -> Authorised | None:
+        entry = self._ledger.book.orders[ask.order_id]
+        if entry.state is not OrderState.OPEN:
+            return self._refusal_of_state(entry)
+        facts = self._mandates.facts(ask.alias)
+        reason = "mandate_unknown" if facts is None else limit_refusal(facts, entry.order.amount)
+        return None if reason is None else _no(reason)
 
     @staticmethod
     def _join(flight: _Flight) -> Authorised:
@@ -161,6 +201,12 @@ class Engine:
         entry = self._ledger.book.orders.get(ask.order_id)
         if entry is None:
             return _no("order_unknown")
+        if entry.state is OrderState.OPEN:
+            return self._refusal_of_open(ask, entry.order)
+        return self._refusal_of_state(entry)
+
+    @staticmethod
+    def _refusal_of_state(entry: OrderEntry) -> Authorised:
         match entry.state:
             case OrderState.PAID:
                 return Authorised(Outcome.PAID, "already_paid")
@@ -171,7 +217,7 @@ class Engine:
             case OrderState.PAID_ELSEWHERE:
                 return _no("order_paid_elsewhere")
             case OrderState.OPEN:
-                return self._refusal_of_open(ask, entry.order)
+                raise AssertionError("an open order has no answer yet")
 
     def _refusal_of_open(self, ask: Authorise, order: Order) -> Authorised | None:
         offer = self._offers.take(ask.order_id, ask.nonce)
@@ -184,6 +230,8 @@ class Engine:
             return _no("mandate_unknown")
         reason = limit_refusal(facts, order.amount)
         if reason is not None:
+            if facts.state is not MandateState.ACTIVE:
+                self._mandates.doubt(ask.alias)  # the bank may have let it be active again
             return _no(reason)
         if ask.pin_token is not None:
             proven = offer.proves(ask.alias, ask.pin_token, self._clock.steady_ms())
@@ -191,13 +239,6 @@ class Engine:
         if ask.basis is not Basis.FACE or needs_pin(facts, order.amount, self._config.no_pin):
             return _no("pin_required")
         return None
-
-    def _begin(self, ask: Authorise) -> tuple[Task, Payment, Event]:
-        """Store the intent, while nobody else can store anything."""
-        task = self._prepare(ask)
-        payment, event, _ = self._performer.advance(task, Payment(self._rules), Begin())
-        assert event is not None, "storing is answered"
-        return task, payment, event
 
     def _prepare(self, ask: Authorise) -> Task:
         entry = self._ledger.book.orders[ask.order_id]
@@ -230,6 +271,14 @@ class Engine:
             sealed_request=self._keys.seal(ask.alias, "request", key, plain),
         )
         return Task(key, intent, request, ref)
+
+
+def _accident(flight: _Flight) -> Authorised:
+    """Tell who waits what a mistake of ours, or a key file that cannot be read, left behind."""
+    if flight.key is None:
+        return _no("not_begun")  # nothing was journalled, so nothing was sent
+    logger.error("a payment ended by a mistake of ours; its outcome is looked up")
+    return Authorised(Outcome.UNKNOWN, "internal_error")
 
 
 def _no(reason: str) -> Authorised:

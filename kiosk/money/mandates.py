@@ -4,6 +4,9 @@ Opening and revoking are journalled before the bank is asked, so that a crash in
 something to finish: a mandate that was begun and never opened is revoked, and a revocation is
 repeated until the bank confirms it.
 Revoking destroys the key of the mandate at once, whatever the bank does.
+Where a bank wants its payer's own approval, a mandate is opened as pending; whoever opened it asks
+until it is active, or revokes it. A state that the bank changes later is recorded when it is told
+of (an event) or doubted (a refusal); revoked is for good, every other state may change back.
 """
 
 from __future__ import annotations
@@ -14,23 +17,24 @@ from datetime import timedelta
 
 import msgspec
 
-from kiosk.domain.errors import BadInputError, SetupError
+from kiosk.domain.errors import BadInputError
 from kiosk.domain.ids import IdempotencyKey, MandateRef, PayerAlias
-from kiosk.domain.mandate import MandateFacts, MandateLimits
+from kiosk.domain.mandate import MandateFacts, MandateLimits, MandateState
 from kiosk.domain.money import Money
 from kiosk.domain.payment import AttemptEnd
 from kiosk.domain.pin import check_new_pin
 from kiosk.link.protocol import MandateOpened as MandateOpenedAnswer
 from kiosk.link.protocol import MandateRevoked as MandateRevokedAnswer
 from kiosk.money.banks.errors import BankUnreachableError
-from kiosk.money.banks.port import Bank
-from kiosk.money.book import MandateEntry, Revocation
+from kiosk.money.banks.port import Bank, BankMandate
 from kiosk.money.clock import Clock
 from kiosk.money.keys import MandateKeys, parse_alias
 from kiosk.money.ledger import Ledger
+from kiosk.money.mandate_book import MandateEntry, Revocation
 from kiosk.money.pin_hash import PinHasher
 from kiosk.money.records import (
     MandateBegun,
+    MandateChanged,
     MandateOpened,
     MandateRevoked,
     RevocationConfirmed,
@@ -82,25 +86,20 @@ class MandateDesk:
         # Revoked before they were ever opened: an `OpenMandate` of a faces process that died since
         # may still lie in a buffer. Buffers die with this process, so this need not be stored.
         self._revoked_unseen: set[PayerAlias] = set()
+        self._doubted: set[PayerAlias] = set()
+        self._by_ref: dict[MandateRef, PayerAlias] = {}
 
     def open(self, alias: PayerAlias, limits: MandateLimits, pin: str) -> MandateOpenedAnswer:
         """Set a payer up at the bank.
 
         Raises:
             BadInputError: The PIN or the limits cannot be used, or the alias was used before.
-            SetupError: Here a mandate needs its payer's approval, which cannot be asked for yet.
             BankUnreachableError: The bank did not answer. The same call may be repeated.
             JournalWriteError, KeyFileError: The disk refuses.
         """
         parse_alias(alias)
         check_new_pin(pin)
         self._check_limits(limits)
-        if not self._bank.capabilities.headless_approval:
-            raise SetupError(
-                "At this bank a mandate needs its payer's own approval.",
-                code="mandate_needs_approval",
-                mend="Enrol with the sandbox connector; this version cannot ask for approval.",
-            )
         verifier = self._hasher.hash(pin)
         key = self._begin(alias, limits)
         try:
@@ -117,7 +116,90 @@ class MandateDesk:
         finally:
             with self._ledger.lock:
                 self._busy.discard(alias)
-        return MandateOpenedAnswer(opened.state, opened.account_hint)
+        return MandateOpenedAnswer(opened.state, opened.account_hint, opened.approval_url)
+
+    def check(self, alias: PayerAlias) -> MandateOpenedAnswer:
+        """Ask the bank how a mandate stands, and record it if it changed.
+
+        Raises:
+            BadInputError: There is no such mandate.
+            BankUnreachableError: The bank did not answer. The same call may be repeated.
+            JournalWriteError, KeyFileError: The disk refuses.
+        """
+        parse_alias(alias)
+        with self._ledger.lock:
+            entry = self._ledger.book.mandates.get(alias)
+            if entry is None or entry.state is None:
+                raise BadInputError(
+                    "There is no mandate of this payer.",
+                    code="mandate_unknown",
+                    mend="Open one first.",
+                )
+            if entry.revocation is not None:
+                return MandateOpenedAnswer(MandateState.REVOKED, "")
+        told = self.refresh(alias)
+        return MandateOpenedAnswer(told.state, told.account_hint, told.approval_url)
+
+    def doubt(self, alias: PayerAlias) -> None:
+        """Have a mandate read again soon, because something about it was unexpected."""
+        with self._ledger.lock:
+            self._doubted.add(alias)
+
+    def take_doubted(self) -> list[PayerAlias]:
+        """Return the mandates to read again, each once."""
+        with self._ledger.lock:
+            book = self._ledger.book
+            found = [it for it in self._doubted if it in book.mandates]
+            self._doubted.clear()
+            return [it for it in found if book.mandates[it].revocation is None]
+
+    def refresh(self, alias: PayerAlias) -> BankMandate:
+        """Read a mandate at the bank and record what changed.
+
+        Raises:
+            BankUnreachableError: The bank did not answer.
+            JournalWriteError, KeyFileError: The disk refuses.
+        """
+        ref = self.ref_of(alias)
+        assert ref is not None, "a mandate that was opened has the bank's id"
+        told = self._bank.mandate(ref)
+        self.changed(alias, told.state, told.account_hint)
+        return told
+
+    def changed(self, alias: PayerAlias, state: MandateState, account_hint: str = "") -> None:
+        """Record a state that the bank has told; nothing happens if it is the one we know.
+
+        Raises:
+            JournalWriteError, KeyFileError: The disk refuses.
+        """
+        with self._ledger.lock:
+            entry = self._ledger.book.mandates[alias]
+            if entry.revocation is not None or entry.state is None:
+                return
+            if state is MandateState.REVOKED:
+                self._mark_revoked(alias, "revoked_at_bank")
+                self._keys.destroy(alias)
+                return
+            sealed = self._with_hint(entry, account_hint)
+            if state is not entry.state or sealed:
+                time = self._ledger.time()
+                self._ledger.append(MandateChanged(time, alias, state, sealed))
+
+    def alias_of(self, ref: MandateRef) -> PayerAlias | None:
+        """Return whose mandate the bank's id names; None if it is none of ours.
+
+        Raises:
+            KeyFileError: The process's key is not the one that the journal was written with.
+        """
+        with self._ledger.lock:
+            if ref not in self._by_ref:
+                seen = set(self._by_ref.values())
+                for alias, entry in self._ledger.book.mandates.items():
+                    if entry.sealed_ref and alias not in seen:
+                        known = self.ref_of(alias)
+                        assert known is not None
+                        self._by_ref[known] = alias
+            return self._by_ref.get(ref)
 
     def revoke(self, alias: PayerAlias) -> MandateRevokedAnswer:
         """Revoke a mandate for good; may be repeated. An alias that nobody has is revoked already.
@@ -265,6 +347,14 @@ class MandateDesk:
         if entry.revocation is not None:
             return
         self._ledger.append(MandateRevoked(self._ledger.time(), alias, reason))
+
+    def _with_hint(self, entry: MandateEntry, account_hint: str) -> str:
+        """Return the mandate's secrets with another account in them; empty if nothing changed."""
+        hidden = self._read(entry)
+        if not account_hint or hidden is None or hidden.account_hint == account_hint:
+            return ""
+        fresh = msgspec.structs.replace(hidden, account_hint=account_hint)
+        return self._keys.seal(entry.alias, _SECRETS, entry.alias, msgspec.json.encode(fresh))
 
     def _read(self, entry: MandateEntry) -> MandateSecrets | None:
         if not entry.sealed_secrets:

@@ -124,13 +124,30 @@ class ResultsMissing(Record, frozen=True, tag="results_missing"):
     keys: tuple[IdempotencyKey, ...]
 
 
-class ResultCorrected(Record, frozen=True, tag="correction"):
-    """The bank's word on an attempt that was stored as unknown."""
+class AttemptAccepted(Record, frozen=True, tag="accepted"):
+    """The bank has this payment, under this id; how it ends is not known. Never sent again."""
+
+    key: IdempotencyKey
+    payment_ref: PaymentRef
+
+
+class ResultCorrected(Record, frozen=True, tag="correction", omit_defaults=True):
+    """What became of an attempt that was stored as unknown: by the bank's word, or by staff's."""
 
     key: IdempotencyKey
     end: AttemptEnd
     reason: str
     payment_ref: PaymentRef | None = None
+    by: Witness = Witness.BANK
+    staff: str = ""
+
+
+class SettlementReversed(Record, frozen=True, tag="reversed"):
+    """The bank takes back that it paid: the order's end is unknown until somebody decides."""
+
+    key: IdempotencyKey
+    reason: str
+    by: Witness
 
 
 class ResultContradicted(Record, frozen=True, tag="contradiction"):
@@ -225,6 +242,14 @@ class MandateOpened(Record, frozen=True, tag="mandate_opened"):
     sealed_secrets: str
 
 
+class MandateChanged(Record, frozen=True, tag="mandate_changed", omit_defaults=True):
+    """The bank tells another state of a mandate. `sealed_secrets` is there if they changed too."""
+
+    alias: PayerAlias
+    state: MandateState
+    sealed_secrets: str = ""
+
+
 class MandateRevoked(Record, frozen=True, tag="mandate_revoked"):
     """No payment under this mandate any more; its key is destroyed next."""
 
@@ -266,9 +291,9 @@ AnyRecord = (
     OrderOpened | OrderAborted | OrderClosedElsewhere | OrderSeen
     | TillAsked | TillAnswered
     | IntentStored | ResultStored | ResultsMissing | ResultCorrected
-    | ResultContradicted
+    | AttemptAccepted | ResultContradicted | SettlementReversed
     | RefundOpened | RefundEnded | StatementNoted | ConflictClosed
-    | MandateBegun | MandateOpened | MandateRevoked | RevocationConfirmed
+    | MandateBegun | MandateOpened | MandateChanged | MandateRevoked | RevocationConfirmed
     | PinAttempted | PinVerified | TailCut
 )  # fmt: skip
 

@@ -13,11 +13,20 @@ from pathlib import Path
 from kiosk.domain.consent import Basis
 from kiosk.domain.errors import SetupError
 from kiosk.domain.ids import OrderId
+from kiosk.link.back_office import (
+    CloseConflict,
+    CloseRefund,
+    DecideUnknown,
+    ListRefunds,
+    RefundOrder,
+    TakeStatement,
+)
 from kiosk.link.protocol import (
     AbortOrder,
     AcknowledgeOrder,
     AnyMessage,
     Authorise,
+    CheckMandate,
     CloseElsewhere,
     Done,
     Facts,
@@ -36,6 +45,8 @@ from kiosk.link.protocol import (
     VerifyPin,
 )
 from kiosk.money.attempts import Performer, send_rules
+from kiosk.money.back_office import BackOffice
+from kiosk.money.bank_events import EventDesk
 from kiosk.money.bank_secrets import SealedSecrets
 from kiosk.money.banks.port import Bank, BankContext
 from kiosk.money.banks.registry import open_bank
@@ -49,6 +60,7 @@ from kiosk.money.mandates import MandateDesk
 from kiosk.money.offers import Offers
 from kiosk.money.pin_desk import PinDesk
 from kiosk.money.pin_hash import PinHasher
+from kiosk.money.recall import Recaller
 from kiosk.money.reconcile import Reconciler
 from kiosk.money.storage import FileStorage, Storage
 from kiosk.money.till.intake import OrderIntake
@@ -59,12 +71,17 @@ connector fit in."""
 
 _MAY_SAY: dict[Role, tuple[type[AnyMessage], ...]] = {
     Role.FACES: (
-        GetOrder, GetFacts, VerifyPin, Authorise, OpenMandate, RevokeMandate, GetOrderStatus,
+        GetOrder, GetFacts, VerifyPin, Authorise, OpenMandate, CheckMandate,
+        RevokeMandate, GetOrderStatus,
         # The screen offers orders, gives back what nobody wants, and lets staff close them.
         NextOrder, AcknowledgeOrder, AbortOrder, CloseElsewhere,
     ),
     # A till asks for an order with a fresh nonce to make a lost session's authorisation worthless.
-    Role.TILL: (OpenOrder, AbortOrder, CloseElsewhere, GetOrder, GetOrderStatus, ListOrders),
+    Role.TILL: (
+        OpenOrder, AbortOrder, CloseElsewhere, GetOrder, GetOrderStatus, ListOrders,
+        # The command line asks for a member of staff's code before it sends these.
+        RefundOrder, CloseRefund, ListRefunds, DecideUnknown, TakeStatement, CloseConflict,
+    ),
     Role.STAFF: (),
     Role.SUPERVISOR: (),
 }  # fmt: skip
@@ -98,10 +115,22 @@ class MoneyService:
             self._ledger, keys, bank, self._mandates, offers, clock, config, rules
         )
         performer = Performer(self._ledger, bank, clock)
+        recaller = Recaller(self._ledger, keys, self._mandates, clock)
+        self._events = EventDesk(self._ledger, bank, self._mandates)
         self._reconciler = Reconciler(
-            self._ledger, performer, self._mandates, self._engine, clock, config, rules
+            self._ledger,
+            performer,
+            self._mandates,
+            self._engine,
+            clock,
+            config,
+            rules,
+            recaller,
+            self._events if bank.capabilities.events else None,
         )
         self._engine.hand_over_to(self._reconciler.adopt)
+        self.back_office = BackOffice(self._ledger, keys, bank, clock, self._reconciler.resolve)
+        self._reconciler.look_also(self.back_office.look)
 
     def start(self) -> None:
         """Bring what was left open to a stored end, and go on looking after it.
@@ -129,6 +158,7 @@ class MoneyService:
 
     def detail(self) -> dict[str, str]:
         """Return facts for the doctor; all values are text."""
+        skew_s = self._bank.health().clock_skew_s
         with self._ledger.lock:
             return {
                 "journal": "poisoned" if self._ledger.is_poisoned else "ok",
@@ -136,6 +166,8 @@ class MoneyService:
                 "open_payments": str(len(self._ledger.book.open_keys)),
                 "revocations_waiting": str(len(self._mandates.unconfirmed())),
                 "sandbox": "yes" if self._bank.capabilities.is_sandbox else "no",
+                "bank_clock_skew_s": "unknown" if skew_s is None else f"{skew_s:.1f}",
+                "bank_alarms": str(sum(self._events.alarms.values())),
             }
 
     def admit(self, hello: Hello) -> None:
@@ -188,10 +220,19 @@ class MoneyService:
                 return self._engine.authorise(message)
             case OpenMandate(alias=alias, limits=limits, pin=pin):
                 return self._mandates.open(alias, limits, pin)
+            case CheckMandate(alias=alias):
+                return self._mandates.check(alias)
             case RevokeMandate(alias=alias):
                 return self._mandates.revoke(alias)
             case OpenOrder() | AbortOrder() | CloseElsewhere() | GetOrderStatus() | ListOrders():
                 return self._till(message)
+            case RefundOrder() | CloseRefund() | ListRefunds():
+                return self.back_office.answer(message)
+            case DecideUnknown() | TakeStatement():
+                return self.back_office.answer(message)
+            case CloseConflict():
+                self.back_office.decisions.close_conflict(message)
+                return Done()
             case Ping():
                 return Pong(self.name, self.detail())
             case _:

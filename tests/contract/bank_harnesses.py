@@ -7,6 +7,7 @@ A harness may leave out what its connector's capabilities say it cannot do.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +15,7 @@ from kiosk.domain.ids import MandateRef, OrderId
 from kiosk.money.banks.port import Bank
 from kiosk.money.banks.registry import open_bank
 from kiosk.sandbox.bank import oracle
-from tests.fakes.bank import FakeBank, Fault
+from tests.fakes.bank import SANDBOX, FakeBank, Fault
 from tests.fakes.bank_port import context_of
 from tests.fakes.bank_process import BankProcess
 
@@ -116,7 +117,26 @@ class FakeHarness:
         self.bank.close()
 
 
+class ShyFakeHarness(FakeHarness):
+    """The fake as a bank that accepts first, wants approval, and knows payments by its own id."""
+
+    def __init__(self, data_dir: Path) -> None:
+        super().__init__(data_dir)
+        self.bank.capabilities = replace(
+            SANDBOX, lookup_by_key=False, headless_approval=False, events=True
+        )
+        self.bank.settle_after_ms = 1_000
+
+    def approve(self, ref: MandateRef) -> None:
+        del ref
+        self.bank.approve_all()
+
+    def settle(self) -> None:
+        self.bank.end_all()
+
+
 HARNESSES: Mapping[str, Callable[[Path], BankHarness]] = {
     "fake": FakeHarness,
+    "shy-fake": ShyFakeHarness,
     "sandbox": SandboxHarness,
 }

@@ -1,7 +1,9 @@
 """A bank in memory behind the bank port, first-class: a ledger, idempotency, and faults by script.
 
 It keeps what no connector may know: every send with its time and bytes, and every executed debit.
-Requests can be lost before it, executed without an answer, or delayed on the way.
+Requests can be lost before it, executed without an answer, or delayed on the way. With
+`settle_after_ms` it accepts payments first and settles (or rejects) them later, as a bank with a
+status ladder does; by its capabilities it can be one that cannot be asked by key, or at all.
 """
 
 from __future__ import annotations
@@ -13,7 +15,14 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from kiosk.domain.ids import IdempotencyKey, MandateRef, OrderId, PayerAlias, PaymentRef
+from kiosk.domain.ids import (
+    IdempotencyKey,
+    MandateRef,
+    OrderId,
+    PayerAlias,
+    PaymentRef,
+    reference_of,
+)
 from kiosk.domain.mandate import MandateLimits, MandateState
 from kiosk.domain.money import Money
 from kiosk.money.banks.errors import BankUnreachableError
@@ -95,6 +104,10 @@ class FakeBank:
     finds: list[IdempotencyKey] = field(default_factory=list)
     mandates: dict[MandateRef, BankMandate] = field(default_factory=dict)
     answers: dict[IdempotencyKey, BankAnswer] = field(default_factory=dict)
+    settle_after_ms: int | None = None
+    """None: a payment settles at once; else it is accepted, and ends so much later."""
+    rejects: bool = False
+    """What is accepted is rejected in the end."""
     is_closed: bool = False
     funds: Funds = Funds.UNKNOWN
     funds_asked: list[tuple[MandateRef, Money]] = field(default_factory=list)
@@ -111,7 +124,10 @@ class FakeBank:
     _by_key: dict[IdempotencyKey, MandateRef] = field(default_factory=dict)
     _limits: dict[MandateRef, MandateLimits] = field(default_factory=dict)
     _bodies: dict[IdempotencyKey, bytes] = field(default_factory=dict)
+    _told: int = 0
     _spent: Counter[tuple[MandateRef, int]] = field(default_factory=Counter)
+    _accepted: dict[IdempotencyKey, tuple[int, Prepared]] = field(default_factory=dict)
+    _refs: dict[PaymentRef, IdempotencyKey] = field(default_factory=dict)
     _late: list[tuple[int, Prepared]] = field(default_factory=list)
     _guard: threading.RLock = field(default_factory=threading.RLock)
 
@@ -124,6 +140,29 @@ class FakeBank:
     def debits_max(self) -> int:
         self._deliver()
         return max(Counter(debit.order_id for debit in self.debits).values(), default=0)
+
+    def end_all(self, *, settle: bool = True) -> None:
+        """Bring everything accepted to its end now."""
+        with self._guard:
+            for key in list(self._accepted):
+                self._end(key, settle=settle)
+
+    def reverse(self, key: IdempotencyKey) -> None:
+        """Take a settled payment back: the money returns to the payer."""
+        with self._guard:
+            self.debits = [debit for debit in self.debits if debit.key != key]
+            ref = self.answers[key].payment_ref
+            self.answers[key] = BankAnswer(OutcomeKind.DECLINED, "blocked_by_bank", ref)
+            self._tell(key)
+
+    def approve_all(self) -> None:
+        """Approve every pending mandate, as its payer."""
+        for ref, mandate in self.mandates.items():
+            if mandate.state is MandateState.PENDING:
+                self.mandates[ref] = BankMandate(ref, MandateState.ACTIVE, "••42")
+
+    def set_mandate(self, ref: MandateRef, state: MandateState) -> None:
+        self.mandates[ref] = replace(self.mandates[ref], state=state)
 
     def active_mandates(self) -> list[MandateRef]:
         return [ref for ref, it in self.mandates.items() if it.state is MandateState.ACTIVE]
@@ -139,7 +178,11 @@ class FakeBank:
             if key not in self._by_key:
                 ref = MandateRef(f"m-{len(self._by_key) + 1}")
                 self._by_key[key] = ref
-                self.mandates[ref] = BankMandate(ref, MandateState.ACTIVE, "••42")
+                self.mandates[ref] = (
+                    BankMandate(ref, MandateState.ACTIVE, "••42")
+                    if self.capabilities.headless_approval
+                    else BankMandate(ref, MandateState.PENDING, "", f"https://bank.test/{ref}")
+                )
                 self._limits[ref] = limits
             return self.mandates[self._by_key[key]]
 
@@ -182,6 +225,11 @@ class FakeBank:
     def find(self, sought: Sought) -> BankAnswer:
         key = sought.key
         self.finds.append(key)
+        can = self.capabilities
+        if not can.lookup_by_key:
+            if sought.payment_ref is None or not can.lookup_by_ref:
+                return BankAnswer(OutcomeKind.UNKNOWN, "cannot_be_asked")
+            key = self._refs.get(sought.payment_ref, key)
         if not self.reachable:
             return BankAnswer(OutcomeKind.UNKNOWN, "timeout")
         with self._guard:
@@ -241,6 +289,7 @@ class FakeBank:
     def events(self) -> EventBatch:
         self._require()
         with self._guard:
+            self._deliver()
             first = tuple(self.news[: self.events_max])
             return EventBatch(first, more=len(self.news) > len(first))
 
@@ -273,6 +322,7 @@ class FakeBank:
                 self._late.append((self.steady_ms() + delay_ms, prepared))
                 return unknown
             case Fault.DECLINE:
+                self._bodies.setdefault(prepared.key, prepared.body)
                 declined = BankAnswer(OutcomeKind.DECLINED, "insufficient_funds")
                 return self.answers.setdefault(prepared.key, declined)
             case Fault.REFUSE_SEND:
@@ -286,18 +336,46 @@ class FakeBank:
             return BankAnswer(OutcomeKind.UNKNOWN, "key_used_with_other_body")
         if prepared.key in self.answers:
             return self.answers[prepared.key]
-        order_id, minor_units, _, told = json.loads(prepared.body)
+        order_id, minor_units, payee, told = json.loads(prepared.body)
         amount, ref = Money(minor_units, prepared.amount.currency), MandateRef(told)
         reason = self._decline_reason(ref, amount)
         if reason:
             answer = BankAnswer(OutcomeKind.DECLINED, reason)
         else:
-            self.debits.append(Debit(prepared.key, OrderId(order_id), amount, ref))
+            del order_id, payee
             self._spent[ref, self._day()] += amount.minor_units
-            ref_of_payment = PaymentRef(f"p-{len(self.debits)}")
-            answer = BankAnswer(OutcomeKind.SETTLED, "", ref_of_payment)
+            ref_of_payment = PaymentRef(f"p-{len(self._refs) + 1}")
+            self._refs[ref_of_payment] = prepared.key
+            answer = BankAnswer(OutcomeKind.ACCEPTED, "", ref_of_payment)
+            self.answers[prepared.key] = answer
+            delay_ms = self.settle_after_ms
+            self._accepted[prepared.key] = (self.steady_ms() + (delay_ms or 0), prepared)
+            if delay_ms is None:
+                self._end(prepared.key, settle=True)
+            return self.answers[prepared.key]
         self.answers[prepared.key] = answer
+        self._tell(prepared.key)
         return answer
+
+    def _end(self, key: IdempotencyKey, *, settle: bool) -> None:
+        _, prepared = self._accepted.pop(key)
+        order_id, _, _, told = json.loads(prepared.body)
+        ref = self.answers[key].payment_ref
+        if settle:
+            self.debits.append(Debit(key, OrderId(order_id), prepared.amount, MandateRef(told)))
+            self.answers[key] = BankAnswer(OutcomeKind.SETTLED, "", ref)
+        else:
+            self.answers[key] = BankAnswer(OutcomeKind.DECLINED, "rejected_by_bank", ref)
+        self._tell(key)
+
+    def _tell(self, key: IdempotencyKey) -> None:
+        if not self.capabilities.events:
+            return
+        self._told += 1
+        minor_units = json.loads(self._bodies[key])[1]
+        self.news.append(
+            BankEvent(f"e-{self._told}", reference_of(key), Money(minor_units), self.answers[key])
+        )
 
     def _decline_reason(self, ref: MandateRef, amount: Money) -> str:
         mandate, limits = self.mandates.get(ref), self._limits.get(ref)
@@ -321,6 +399,8 @@ class FakeBank:
             self._late = [item for item in self._late if item[0] > now_ms]
             for prepared in due:
                 self._execute(prepared)
+            for key in [key for key, (at_ms, _) in self._accepted.items() if at_ms <= now_ms]:
+                self._end(key, settle=not self.rejects)
 
     def _require(self) -> None:
         if not self.reachable:

@@ -10,13 +10,28 @@ Invariants (tests/unit/domain/test_payment_properties.py):
 - once a byte may have reached the bank, "not paid" needs the bank's word: a first answer DECLINED,
   or DECLINED on looking the key up, or "no such key" asked after nothing can arrive any more;
 - an outcome is told only once its record is stored, and a key whose outcome is unknown is burnt;
-- after a restart nothing is sent at all: the key is looked up.
+- once the bank has told its id of the payment, nothing is sent: the payment is looked up, less
+  and less often, until it ends or the window does;
+- after a restart the payment is looked up. Only where the bank cannot be asked, and while the
+  window is open by a wall clock that has not run backwards, the journalled request is sent again,
+  a second after the restart at the earliest;
+- an attempt that was stored as unknown is never sent again.
 
 Times are whole milliseconds of one monotonic clock.
 """
 
-from kiosk.domain.payment.effects import Effect, Find, Send, StoreIntent, StoreResult, Tell, Wait
+from kiosk.domain.payment.effects import (
+    Effect,
+    Find,
+    Send,
+    StoreAccepted,
+    StoreIntent,
+    StoreResult,
+    Tell,
+    Wait,
+)
 from kiosk.domain.payment.events import (
+    AcceptedStored,
     Answered,
     Begin,
     Event,
@@ -39,8 +54,8 @@ from kiosk.domain.payment.state import (
 )
 
 __all__ = [
-    "Answered", "AttemptEnd", "Begin", "Effect", "Event", "Find", "Found", "IntentStored",
-    "OutcomeKind", "Payment", "Phase", "Recovered", "ResultStored", "Send", "SendRules",
-    "StoreFailed", "StoreIntent", "StoreResult", "Tell", "Tick", "Verdict", "Wait", "WindowClosed",
-    "step", "unresolved",
+    "AcceptedStored", "Answered", "AttemptEnd", "Begin", "Effect", "Event", "Find", "Found",
+    "IntentStored", "OutcomeKind", "Payment", "Phase", "Recovered", "ResultStored", "Send",
+    "SendRules", "StoreAccepted", "StoreFailed", "StoreIntent", "StoreResult", "Tell", "Tick",
+    "Verdict", "Wait", "WindowClosed", "step", "unresolved",
 ]  # fmt: skip

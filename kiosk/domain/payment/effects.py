@@ -19,6 +19,13 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreAccepted:
+    """Store the bank's id of the payment it has; answer `AcceptedStored` or `StoreFailed`."""
+
+    payment_ref: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Wait this long, then answer `Tick`; `WindowClosed` if there is no time left to wait."""
 
@@ -27,7 +34,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Find:
-    """Look the key up; answer `Found`."""
+    """Look the payment up, by the bank's id if known, else by key; answer `Found`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +53,4 @@ class Tell:
     reason: str
 
 
-Effect = StoreIntent | Send | Wait | Find | StoreResult | Tell
+Effect = StoreIntent | Send | StoreAccepted | Wait | Find | StoreResult | Tell

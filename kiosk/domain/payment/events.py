@@ -14,14 +14,29 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """The process found this attempt in its journal, with an intent and no result."""
+    """The process found this attempt in its journal, with an intent and no result.
+
+    `age_ms` is how long ago the intent was stored, by the wall clock. It is None where nothing may
+    be sent again whatever the bank can do: the clock ran backwards, the request cannot be read, or
+    somebody was told already that the outcome is unknown.
+    """
 
     at_ms: int
+    age_ms: int | None = None
+    payment_ref: str | None = None
+    """The bank's id, if the journal holds it."""
 
 
 @dataclass(frozen=True, slots=True)
 class IntentStored:
     """The intent is on the disk."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedStored:
+    """That the bank has the payment is on the disk."""
 
     at_ms: int
 
@@ -71,6 +86,6 @@ class StoreFailed:
 
 
 Event = (
-    Begin | Recovered | IntentStored | Answered | Found | Tick | WindowClosed | ResultStored
-    | StoreFailed
+    Begin | Recovered | IntentStored | AcceptedStored | Answered | Found | Tick | WindowClosed
+    | ResultStored | StoreFailed
 )  # fmt: skip

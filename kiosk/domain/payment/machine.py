@@ -6,8 +6,18 @@ from dataclasses import replace
 from typing import assert_never
 
 from kiosk.domain.order import Outcome
-from kiosk.domain.payment.effects import Effect, Find, Send, StoreIntent, StoreResult, Tell, Wait
+from kiosk.domain.payment.effects import (
+    Effect,
+    Find,
+    Send,
+    StoreAccepted,
+    StoreIntent,
+    StoreResult,
+    Tell,
+    Wait,
+)
 from kiosk.domain.payment.events import (
+    AcceptedStored,
     Answered,
     Begin,
     Event,
@@ -47,6 +57,8 @@ def step(payment: Payment, event: Event) -> Step:
             return _waited(payment, event)
         case Phase.FINDING | Phase.FINDING_LAST | Phase.FINDING_LATER:
             return _found(payment, event)
+        case Phase.STORING_ACCEPTED:
+            return _accepted(payment, event)
         case Phase.STORING_RESULT | Phase.STORING_CORRECTION:
             return _stored(payment, event)
         case Phase.UNRESOLVED:
@@ -57,22 +69,48 @@ def step(payment: Payment, event: Event) -> Step:
             assert_never(never)
 
 
-def unresolved(rules: SendRules, at_ms: int) -> Payment:
+def unresolved(rules: SendRules, at_ms: int, payment_ref: str | None = None) -> Payment:
     """Return the state of an attempt that an earlier process stored as unknown."""
-    return Payment(rules, Phase.UNRESOLVED, exposed_at_ms=at_ms, quiet_since_ms=at_ms)
+    return Payment(
+        rules,
+        Phase.UNRESOLVED,
+        exposed_at_ms=at_ms,
+        quiet_since_ms=at_ms,
+        payment_ref=payment_ref,
+    )
 
 
 def _start(payment: Payment, event: Event) -> Step:
     match event:
         case Begin():
             return replace(payment, phase=Phase.STORING_INTENT), (StoreIntent(),)
-        case Recovered(at_ms):
+        case Recovered(at_ms, age_ms, payment_ref):
             # The process died somewhere between the intent and its result, so a request may have
             # left, at the latest just now.
-            exposed = replace(payment, exposed_at_ms=at_ms, quiet_since_ms=at_ms)
-            return _close(exposed, at_ms)
+            exposed = replace(
+                payment, exposed_at_ms=at_ms, quiet_since_ms=at_ms, payment_ref=payment_ref
+            )
+            if age_ms is None or exposed.can_ask or payment_ref is not None:
+                return _close(exposed, at_ms)
+            return _resume(exposed, at_ms, age_ms)
         case _:
             raise AssertionError(_unexpected(payment, event))
+
+
+def _resume(payment: Payment, at_ms: int, age_ms: int) -> Step:
+    """Take the sends up again where the process before may have left them.
+
+    The same key and the same bytes: whatever the bank has, sending them again shows it and makes
+    no second payment, as long as the key protects. Nobody was told an outcome yet.
+    """
+    past = payment.rules.resend_at_ms
+    sends = max(1, sum(planned_ms <= age_ms for planned_ms in past))
+    begun = replace(payment, first_send_at_ms=at_ms - max(0, age_ms), sends=sends)
+    # The plan is spent by time, not by answers: one send at least is worth its second.
+    begun = replace(begun, sends=min(sends, len(past) - 1))
+    if at_ms >= begun.closes_at_ms:
+        return _close(begun, at_ms)
+    return _next(begun, at_ms)
 
 
 def _intent(payment: Payment, event: Event) -> Step:
@@ -89,7 +127,7 @@ def _intent(payment: Payment, event: Event) -> Step:
 
 
 def _send(payment: Payment) -> Step:
-    sending = replace(payment, phase=Phase.SENDING, sends=payment.sends + 1, resend_at_ms=None)
+    sending = replace(payment, phase=Phase.SENDING, sends=payment.sends + 1, due_at_ms=None)
     return sending, (Send(),)
 
 
@@ -107,9 +145,13 @@ def _answered(payment: Payment, event: Event) -> Step:
         case OutcomeKind.DECLINED if payment.rules.can_find:
             # It refuses this send. What became of the one before, it has not said.
             return _find(quiet, Phase.FINDING, event.at_ms)
+        case OutcomeKind.DECLINED | OutcomeKind.ACCEPTED if event.payment_ref is not None:
+            # It has a payment under this key, and an id to ask for it by. DECLINED is believed
+            # only when that payment is looked up: this was not the first send.
+            return _accept(quiet, event.payment_ref, event.at_ms)
         case (
-            OutcomeKind.DECLINED | OutcomeKind.UNKNOWN | OutcomeKind.NOT_FOUND
-            | OutcomeKind.ACCEPTED
+            OutcomeKind.DECLINED | OutcomeKind.ACCEPTED
+            | OutcomeKind.UNKNOWN | OutcomeKind.NOT_FOUND
         ):  # fmt: skip
             if quiet.exposed_at_ms is None:
                 quiet = replace(quiet, exposed_at_ms=event.at_ms)
@@ -118,16 +160,56 @@ def _answered(payment: Payment, event: Event) -> Step:
             assert_never(never)
 
 
+def _accept(payment: Payment, payment_ref: str, at_ms: int) -> Step:
+    known = replace(
+        payment,
+        phase=Phase.STORING_ACCEPTED,
+        payment_ref=payment_ref,
+        exposed_at_ms=at_ms if payment.exposed_at_ms is None else payment.exposed_at_ms,
+    )
+    return known, (StoreAccepted(payment_ref),)
+
+
+def _accepted(payment: Payment, event: Event) -> Step:
+    match event:
+        case AcceptedStored(at_ms):
+            return _look_next(payment, at_ms)
+        case StoreFailed():
+            return _strand(payment)
+        case _:
+            raise AssertionError(_unexpected(payment, event))
+
+
+def _look_next(payment: Payment, at_ms: int) -> Step:
+    """Look the accepted payment up after the next distance, or come to the end."""
+    if not payment.can_ask:
+        return _close(payment, at_ms)
+    distances = payment.rules.poll_after_ms
+    wait_ms = distances[min(payment.looks, len(distances) - 1)]
+    looking = replace(payment, looks=payment.looks + 1)
+    if at_ms + wait_ms >= payment.closes_at_ms:
+        if at_ms >= payment.closes_at_ms:
+            return _close(payment, at_ms)
+        waiting = replace(looking, phase=Phase.WAITING, due_at_ms=None)
+        return waiting, (Wait(payment.closes_at_ms - at_ms),)
+    if wait_ms == 0:
+        return _find(looking, Phase.FINDING, at_ms)
+    waiting = replace(looking, phase=Phase.WAITING, due_at_ms=at_ms + wait_ms)
+    return waiting, (Wait(wait_ms),)
+
+
 def _next(payment: Payment, at_ms: int) -> Step:
     """Wait for the next send, or for the end of the window, or come to the end."""
+    if payment.payment_ref is not None:
+        return _look_next(payment, at_ms)
     due_ms = _resend_due(payment, at_ms)
     if due_ms is not None:
-        waiting = replace(payment, phase=Phase.WAITING, resend_at_ms=due_ms)
+        waiting = replace(payment, phase=Phase.WAITING, due_at_ms=due_ms)
         return waiting, (Wait(due_ms - at_ms),)
     # With nothing exposed there is nothing that more time could tell.
     if at_ms >= payment.closes_at_ms or payment.exposed_at_ms is None:
         return _close(payment, at_ms)
-    waiting = replace(payment, phase=Phase.WAITING, resend_at_ms=None)
+    waiting = replace(payment, phase=Phase.WAITING, due_at_ms=None)
     return waiting, (Wait(payment.closes_at_ms - at_ms),)
 
 
@@ -150,9 +232,13 @@ def _key_end(payment: Payment) -> int:
 
 def _waited(payment: Payment, event: Event) -> Step:
     match event:
-        case Tick(at_ms) if payment.resend_at_ms is not None:
-            if at_ms < payment.resend_at_ms:
-                return payment, (Wait(payment.resend_at_ms - at_ms),)
+        case Tick(at_ms) if payment.due_at_ms is not None:
+            if at_ms < payment.due_at_ms:
+                return payment, (Wait(payment.due_at_ms - at_ms),)
+            if payment.payment_ref is not None:
+                looking = replace(payment, due_at_ms=None)
+                is_over = at_ms >= payment.closes_at_ms
+                return _close(looking, at_ms) if is_over else _find(looking, Phase.FINDING, at_ms)
             key_ended = payment.exposed_at_ms is not None and at_ms >= _key_end(payment)
             # The machine may have slept: what was due then may be forbidden now.
             if at_ms >= payment.closes_at_ms or key_ended:
@@ -169,12 +255,18 @@ def _waited(payment: Payment, event: Event) -> Step:
 
 
 def _close(payment: Payment, at_ms: int) -> Step:
-    """No send follows: say what is certain, or look the key up once more."""
+    """No send follows: say what is certain, or look the payment up once more."""
     if payment.exposed_at_ms is None:
         return _store(payment, Verdict(AttemptEnd.NOT_SENT, "bank_unreachable"))
-    if payment.rules.can_find:
+    if payment.can_ask:
         return _find(payment, Phase.FINDING_LAST, at_ms)
-    return _store(payment, Verdict(AttemptEnd.UNKNOWN, "no_answer"))
+    return _store(payment, _not_known(payment))
+
+
+def _not_known(payment: Payment) -> Verdict:
+    """Say that the end is not known: the bank has the payment, or has said nothing at all."""
+    reason = "no_answer" if payment.payment_ref is None else "bank_pending"
+    return Verdict(AttemptEnd.UNKNOWN, reason, payment.payment_ref)
 
 
 def _find(payment: Payment, phase: Phase, at_ms: int) -> Step:
@@ -184,6 +276,11 @@ def _find(payment: Payment, phase: Phase, at_ms: int) -> Step:
 def _found(payment: Payment, event: Event) -> Step:
     assert isinstance(event, Found), _unexpected(payment, event)
     verdict = _verdict_of(payment, event)
+    is_news = event.kind is OutcomeKind.ACCEPTED and payment.payment_ref is None
+    if is_news and event.payment_ref is not None:
+        if payment.phase is Phase.FINDING:
+            return _accept(payment, event.payment_ref, event.at_ms)
+        payment = replace(payment, payment_ref=event.payment_ref)
     if payment.phase is Phase.FINDING_LATER:
         if verdict is None:
             return replace(payment, phase=Phase.UNRESOLVED), ()
@@ -192,16 +289,19 @@ def _found(payment: Payment, event: Event) -> Step:
         return _store(payment, verdict)
     if payment.phase is Phase.FINDING:
         return _next(payment, event.at_ms)
-    return _store(payment, Verdict(AttemptEnd.UNKNOWN, "no_answer"))
+    return _store(payment, _not_known(payment))
 
 
 def _verdict_of(payment: Payment, event: Found) -> Verdict | None:
     """Read what the bank says of a key; None if it says nothing that is certain."""
+    ref = event.payment_ref or payment.payment_ref
     match event.kind:
         case OutcomeKind.SETTLED:
-            return Verdict(AttemptEnd.SETTLED, "settled", event.payment_ref)
+            return Verdict(AttemptEnd.SETTLED, "settled", ref)
         case OutcomeKind.DECLINED:
-            return Verdict(AttemptEnd.DECLINED, event.reason or "declined", event.payment_ref)
+            return Verdict(AttemptEnd.DECLINED, event.reason or "declined", ref)
+        case OutcomeKind.NOT_FOUND if payment.payment_ref is not None:
+            return None  # it told an id once: that it knows nothing now contradicts itself
         case OutcomeKind.NOT_FOUND:
             # Measured to the question, not to its answer: a request could have arrived between.
             quiet_ms = payment.asked_at_ms - payment.quiet_since_ms
@@ -229,17 +329,19 @@ def _stored(payment: Payment, event: Event) -> Step:
         case StoreFailed() if payment.phase is Phase.STORING_CORRECTION:
             return replace(payment, phase=Phase.UNRESOLVED, verdict=None), ()
         case StoreFailed():
-            # Whatever the bank said, only what is on the disk may be told.
-            return replace(payment, phase=Phase.STRANDED), (
-                Tell(Outcome.UNKNOWN, "journal_write_failed"),
-            )
+            return _strand(payment)
         case _:
             raise AssertionError(_unexpected(payment, event))
 
 
+def _strand(payment: Payment) -> Step:
+    # Whatever the bank said, only what is on the disk may be told.
+    return replace(payment, phase=Phase.STRANDED), (Tell(Outcome.UNKNOWN, "journal_write_failed"),)
+
+
 def _look_again(payment: Payment, event: Event) -> Step:
     assert isinstance(event, Tick), _unexpected(payment, event)
-    if not payment.rules.can_find:
+    if not payment.can_ask:
         return payment, ()
     return _find(payment, Phase.FINDING_LATER, event.at_ms)
 

@@ -75,6 +75,11 @@ class SendRules:
     """After the last send, how long the request may still reach the bank's books."""
     can_find: bool = True
     """The bank can be asked what became of a key."""
+    can_find_ref: bool = True
+    """The bank can be asked about a payment whose id it has told."""
+    poll_after_ms: tuple[int, ...] = (0, 200, 400, 800, 1_600, 3_200)
+    """How long to wait before each look at a payment that the bank has accepted; the last one
+    repeats. Most instant payments settle within a second or two, so the first looks come soon."""
 
     def __post_init__(self) -> None:
         """Refuse rules that could flood the bank or never end."""
@@ -83,10 +88,13 @@ class SendRules:
             not self.resend_at_ms
             or self.resend_at_ms[0] != 0
             or not rising
+            or not self.poll_after_ms
+            or self.poll_after_ms[-1] <= 0
+            or min(self.poll_after_ms) < 0
             or self.apart_ms_min <= 0
             or min(self.window_ms, self.key_life_ms, self.arrival_ms_max) < 0
         ):
-            message = "sends must start at 0, rise, keep a distance, and end"
+            message = "sends must start at 0, rise, keep a distance, and end; so must looks"
             raise ValueError(message)
 
 
@@ -97,11 +105,13 @@ class Phase(enum.Enum):
     STORING_INTENT = "storing_intent"
     SENDING = "sending"
     WAITING = "waiting"
-    """Between two sends, or for the end of the window."""
+    """Between two sends or two looks, or for the end of the window."""
+    STORING_ACCEPTED = "storing_accepted"
+    """The bank has told its id of the payment: from here on nothing is sent."""
     FINDING = "finding"
-    """Looking the key up while the window is open."""
+    """Looking the payment up while the window is open."""
     FINDING_LAST = "finding_last"
-    """Looking the key up at the end of the window or after a restart: no send follows."""
+    """Looking it up at the end of the window or after a restart: no send follows."""
     STORING_RESULT = "storing_result"
     UNRESOLVED = "unresolved"
     """"Unknown" is stored and the key is burnt; looked up from time to time."""
@@ -133,10 +143,21 @@ class Payment:
     """When the first request went out that may have reached the bank; None: none did."""
     quiet_since_ms: int = 0
     """When the last request was over: from here on nothing new is on its way."""
-    resend_at_ms: int | None = None
+    due_at_ms: int | None = None
+    """When the next send is due, or the next look once `payment_ref` is known."""
+    looks: int = 0
+    """How often the accepted payment was looked up."""
+    payment_ref: str | None = None
+    """The bank's id, once it has told one: it has the payment, and nothing is sent any more."""
     asked_at_ms: int = 0
     """When the key was last looked up: the bank's "no such key" is no younger than this."""
     verdict: Verdict | None = None
+
+    @property
+    def can_ask(self) -> bool:
+        """Say whether the bank can be asked by what is known."""
+        by_ref = self.rules.can_find_ref and self.payment_ref is not None
+        return self.rules.can_find or by_ref
 
     @property
     def closes_at_ms(self) -> int:

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from kiosk.domain.errors import BadInputError, SetupError
+from kiosk.domain.errors import BadInputError
 from kiosk.domain.ids import PayerAlias
 from kiosk.domain.mandate import (
     DEFAULT_LIMITS,
@@ -15,7 +15,8 @@ from kiosk.domain.mandate import (
 )
 from kiosk.domain.mandate import PinRules as NoPinRules
 from kiosk.domain.money import Money
-from kiosk.link.protocol import Facts, GetFacts, MandateRevoked, RevokeMandate
+from kiosk.domain.order import Outcome
+from kiosk.link.protocol import CheckMandate, Facts, GetFacts, MandateRevoked, RevokeMandate
 from kiosk.money.banks.errors import BankUnreachableError
 from kiosk.money.errors import KeyFileError
 from kiosk.money.keys import MandateKeys
@@ -92,13 +93,62 @@ def test_limits_that_mean_nothing_are_bad_input(room, limits):
 
 
 def test_a_real_bank_needs_its_payers_own_approval(room):
-    """Nobody is set up by a simulated customer outside the sandbox."""
-    room.with_capabilities(is_sandbox=False, headless_approval=False)
-    with pytest.raises(SetupError) as error:
-        room.enrol()
+    """Opened as pending with a link, charged by nobody, kept by a restart, active when approved."""
+    room.with_capabilities(headless_approval=False)
+    opened = room.enrol()
+    assert (opened.state, opened.account_hint) == (MandateState.PENDING, "")
+    assert opened.approval_url.startswith("https://")
+    order = room.order()
+    assert room.pay(order).reason == "mandate_pending"
+    room.restart()
+    assert room.ask(CheckMandate(ALICE)).state is MandateState.PENDING
 
-    assert error.value.code == "mandate_needs_approval"
-    assert room.book.mandates == {}
+    room.bank.approve_all()
+    active = room.ask(CheckMandate(ALICE))
+
+    assert (active.state, active.account_hint) == (MandateState.ACTIVE, "••42")
+    assert facts(room).account_hint == "••42"
+    assert room.pay(order).outcome is Outcome.PAID
+    room.restart()
+    assert facts(room).account_hint == "••42"
+
+
+def test_a_mandate_nobody_has_cannot_be_checked(room):
+    """Only what was opened can be asked about."""
+    with pytest.raises(BadInputError):
+        room.ask(CheckMandate(ALICE))
+
+
+def test_a_state_that_the_bank_changes_is_recorded_and_may_change_back(enrolled):
+    """Suspended at the bank: the payment is declined, then refused here; active again: it pays."""
+    ref = enrolled.bank.active_mandates()[0]
+    enrolled.bank.set_mandate(ref, MandateState.SUSPENDED)
+    order = enrolled.order()
+    assert enrolled.pay(order).reason == "mandate_revoked"
+    enrolled.reconcile()
+    assert facts(enrolled).state is MandateState.SUSPENDED
+    sends = len(enrolled.bank.sends)
+
+    assert enrolled.pay(order).reason == "mandate_suspended"
+    enrolled.bank.set_mandate(ref, MandateState.ACTIVE)
+    enrolled.reconcile()
+
+    assert len(enrolled.bank.sends) == sends
+    assert enrolled.pay(order).outcome is Outcome.PAID
+
+
+def test_a_mandate_revoked_at_the_bank_is_revoked_for_good(enrolled):
+    """Its key is destroyed, and a later word of the bank does not bring it back."""
+    ref = enrolled.bank.active_mandates()[0]
+    enrolled.bank.set_mandate(ref, MandateState.REVOKED)
+    assert enrolled.ask(CheckMandate(ALICE)).state is MandateState.REVOKED
+    enrolled.bank.set_mandate(ref, MandateState.ACTIVE)
+
+    assert enrolled.ask(CheckMandate(ALICE)).state is MandateState.REVOKED
+    assert facts(enrolled).state is MandateState.REVOKED
+    assert list((enrolled.folder / "keys").glob("*.key")) == []
+    enrolled.reconcile()
+    assert enrolled.bank.active_mandates() == []
 
 
 def test_a_silent_bank_lets_the_enrolment_be_repeated(room):

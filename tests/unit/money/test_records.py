@@ -6,9 +6,9 @@ import pytest
 
 from kiosk.domain.order import OrderState
 from kiosk.domain.payment import AttemptEnd
-from kiosk.money.book import Revocation
 from kiosk.money.errors import JournalDamagedError
 from kiosk.money.ledger import read_book
+from kiosk.money.mandate_book import Revocation
 from kiosk.money.records import AnyRecord, decode_record, encode_record
 
 SAMPLE = Path(__file__).parent / "samples" / "journal-v1.log"
@@ -24,7 +24,8 @@ def test_an_old_journal_can_be_read():
         record_type(kind)
         for kind in (
             "result", "order_seen", "contradiction", "refund_opened", "refund_ended", "statement",
-            "conflict_closed",
+            "conflict_closed", "till_asked", "till_answered", "accepted", "reversed",
+            "mandate_changed",
         )
     }  # fmt: skip
     assert {type(record) for record in seen} | later == set(AnyRecord.__args__)
