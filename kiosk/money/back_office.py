@@ -6,7 +6,6 @@ It decides nothing. `look` is called from time to time by whoever looks after op
 from __future__ import annotations
 
 from kiosk.link.back_office import (
-    CloseConflict,
     CloseRefund,
     Decided,
     DecideUnknown,
@@ -25,9 +24,7 @@ from kiosk.money.ledger import Ledger
 from kiosk.money.refunds import RefundDesk
 from kiosk.money.statements.desk import StatementDesk
 
-BackOfficeAsks = (
-    RefundOrder | CloseRefund | ListRefunds | DecideUnknown | TakeStatement | CloseConflict
-)
+BackOfficeAsks = RefundOrder | CloseRefund | ListRefunds | DecideUnknown | TakeStatement
 BackOfficeAnswers = RefundAnswer | Refunds | Decided | StatementTaken
 
 
@@ -47,8 +44,8 @@ class BackOffice:
         self.refunds.look()
         self.decisions.look()
 
-    def answer(self, ask: BackOfficeAsks) -> BackOfficeAnswers | None:
-        """Answer one message; None where there is nothing to tell.
+    def answer(self, ask: BackOfficeAsks) -> BackOfficeAnswers:
+        """Answer one message.
 
         Raises:
             SmileTillError: See the desks.
@@ -59,11 +56,8 @@ class BackOffice:
             case CloseRefund():
                 return self.refunds.close(ask)
             case ListRefunds():
-                return self.refunds.list(ask)
+                return self.refunds.listed(ask)
             case DecideUnknown():
                 return self.decisions.decide(ask)
             case TakeStatement():
                 return self.statements.take(ask)
-            case CloseConflict():
-                self.decisions.close_conflict(ask)
-                return None

@@ -16,8 +16,8 @@ from sqlite_utils import Database
 
 from kiosk.domain.order import OrderState
 from kiosk.money.book import Book
-from kiosk.money.errors import JournalAbsentError, JournalWriteError
-from kiosk.money.ledger import JOURNAL_NAME, read_book
+from kiosk.money.errors import JournalWriteError
+from kiosk.money.reading import read_installation
 
 VIEW_NAME = "view.db"
 FINISHED = (OrderState.PAID.value, OrderState.CANCELLED.value, OrderState.PAID_ELSEWHERE.value)
@@ -45,13 +45,8 @@ def verify_journal(data_dir: Path) -> JournalFacts:
         JournalDamagedError: It cannot be trusted.
         JournalAbsentError: There is no readable journal.
     """
-    path = data_dir / "money" / JOURNAL_NAME
-    try:
-        reading, book = read_book(path)
-    except OSError as error:
-        raise JournalAbsentError(errno.errorcode.get(error.errno or 0, "OSError")) from error
-    if reading.header is None:
-        raise JournalAbsentError("it is empty")
+    reading, book = read_installation(data_dir)
+    assert reading.header is not None
     return JournalFacts(
         journal=reading.header.journal,
         records=reading.position.records,
@@ -71,10 +66,7 @@ def rebuild_view(data_dir: Path) -> Path:
         JournalWriteError: The view cannot be written.
     """
     folder = data_dir / "money"
-    try:
-        _, book = read_book(folder / JOURNAL_NAME)
-    except OSError as error:
-        raise JournalAbsentError(errno.errorcode.get(error.errno or 0, "OSError")) from error
+    _, book = read_installation(data_dir)
     fresh = folder / f"{VIEW_NAME}.{os.getpid()}.new"
     try:
         fresh.unlink(missing_ok=True)

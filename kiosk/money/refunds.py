@@ -131,7 +131,7 @@ class RefundDesk:
             )
             return self._answer(ask.number)
 
-    def list(self, ask: ListRefunds) -> Refunds:
+    def listed(self, ask: ListRefunds) -> Refunds:
         """Return the refunds of an order, or all that are open: the newest, oldest first."""
         with self._ledger.lock:
             book = self._ledger.book

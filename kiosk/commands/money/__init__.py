@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import click
 
+from kiosk.commands.money.decide import close_conflict, decide
 from kiosk.commands.money.journal import journal
+from kiosk.commands.money.look import find, open_, totals
 from kiosk.commands.money.orders import abort, order, orders
+from kiosk.commands.money.refund import refund, refund_close, refunds
+from kiosk.commands.money.statement import statement
 
 
 @click.group()
@@ -17,5 +21,8 @@ def money() -> None:
     """Look at orders and payments, refund, import statements, check the journal."""
 
 
-for _command in (order, orders, abort, journal):
+for _command in (
+    *(order, orders, abort, find, totals, open_, journal),
+    *(refund, refunds, refund_close, statement, decide, close_conflict),
+):
     money.add_command(_command)

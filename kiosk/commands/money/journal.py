@@ -1,4 +1,4 @@
-"""`smiletill money journal …`: check the journal of payments."""
+"""`smiletill money journal verify|export`: check the journal of payments, and keep a copy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kiosk.commands.common import data_option, emit, json_option
 
 @click.group()
 def journal() -> None:
-    """Check the journal of payments."""
+    """Check the journal of payments, or write it down for an accountant."""
 
 
 @journal.command()
@@ -29,4 +29,27 @@ def verify(*, data_dir: Path, as_json: bool) -> None:
         as_json,
         f"The journal is whole: {facts.records} records, {facts.open_payments} open payments."
         f"{torn}\nChain value {facts.chain}.",
+    )
+
+
+@journal.command()
+@click.option(
+    "--out", required=True, type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to make; one that exists is not overwritten.",
+)  # fmt: skip
+@click.option(
+    "--format", "kind", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True
+)
+@click.option("--with-staff", is_flag=True, help="Keep the names of staff.")
+@data_option
+@json_option
+def export(*, out: Path, kind: str, with_staff: bool, data_dir: Path, as_json: bool) -> None:
+    """Write every record, without what is sealed or personal, with the chain values."""
+    from kiosk.money.export import export_journal  # noqa: PLC0415
+
+    done = export_journal(data_dir, out, as_csv=kind == "csv", with_staff=with_staff)
+    emit(
+        {"ok": True, **asdict(done)},
+        as_json,
+        f"{done.records} records.\nChain value {done.chain}.",
     )
