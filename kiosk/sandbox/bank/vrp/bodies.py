@@ -306,15 +306,22 @@ def check_payment(body: object, personality: Personality) -> dict[str, Any]:
         ),
     )
     if personality.is_commercial:
-        remittance = found[_DATA]["Instruction"].get("RemittanceInformation", {})
-        for index, reference in enumerate(remittance.get("Unstructured", ())):
-            if not _COMMERCIAL_REFERENCE.fullmatch(reference):
-                refuse(
-                    Code.FIELD_INVALID,
-                    "A commercial payment's reference has at most 18 plain characters.",
-                    f"Data.Instruction.RemittanceInformation.Unstructured[{index}]",
-                )
+        _require_short_references(found[_DATA]["Instruction"].get("RemittanceInformation", {}))
     return found
+
+
+def _require_short_references(remittance: dict[str, Any]) -> None:
+    structured = [
+        entry.get("CreditorReferenceInformation", {}).get("Reference")
+        for entry in remittance.get("Structured", ())
+    ]
+    for reference in (*remittance.get("Unstructured", ()), *structured):
+        if reference is not None and not _COMMERCIAL_REFERENCE.fullmatch(reference):
+            refuse(
+                Code.FIELD_INVALID,
+                "A commercial payment's reference has at most 18 plain characters.",
+                "Data.Instruction.RemittanceInformation",
+            )
 
 
 def check_funds(body: object) -> dict[str, Any]:
@@ -343,7 +350,7 @@ def check_poll(body: object) -> dict[str, Any]:
             "maxEvents": whole(0, 2**31 - 1),
             "returnImmediately": flag,
             "ack": items(text(1, 128), 0, EVENTS_PER_POLL_MAX),
-            "setErrs": _entries(error, EVENTS_PER_POLL_MAX),
+            "setErrs": _entries(text(1, 128), error, EVENTS_PER_POLL_MAX),
         },
     )(body, "")
     return _an_object(body)
@@ -411,15 +418,16 @@ def _anything(value: object, path: str) -> None:
     """Check nothing: the field is ours, sent back to us, and is not read."""
 
 
-def _entries(inner: Check, high: int) -> Check:
-    """Return a check of an object whose names are free and whose values are alike."""
+def _entries(names: Check, inner: Check, high: int) -> Check:
+    """Return a check of an object with up to `high` names of one kind and values of another."""
 
     def check(value: object, path: str) -> None:
         if not isinstance(value, dict):
             refuse(Code.FORMAT_INVALID, "An object is expected.", path)
         if len(value) > high:
             refuse(Code.FIELD_INVALID, f"At most {high} entries are taken.", path)
-        for entry in value.values():
+        for name, entry in value.items():
+            names(name, path)
             inner(entry, path)
 
     return check

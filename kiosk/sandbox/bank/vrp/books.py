@@ -44,8 +44,8 @@ class VrpBooks:
         self._personality = bodies.Personality(is_commercial)
         self._ladder = Ladder({Status.SETTLED: SETTLE_S})
         self._trouble = events.EventTrouble()
-        self.refuse_duplicates = False
-        """Whether the same instruction under another key is refused (409 U029)."""
+        self.house_rules = payments.HouseRules()
+        """What is refused beyond the standard; a restarted bank has forgotten it."""
         with ledger.transaction() as books:
             MIGRATIONS.apply(books.db)
         ledger.before_counting(self.advance)
@@ -171,7 +171,7 @@ class VrpBooks:
                 digest,
                 body,
                 self._ladder,
-                refuse_duplicates=self.refuse_duplicates,
+                house_rules=self.house_rules,
             )
 
     def payment(self, client_id: str, payment_id: str) -> dict[str, Any]:

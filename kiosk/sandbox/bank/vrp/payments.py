@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -41,8 +42,8 @@ from kiosk.sandbox.bank.vrp.turn import Turn, iso_time, known_under, remember, w
 MERCHANT_IDENTIFICATION = "04000412345678"
 """Account of the simulated restaurant; money to anyone else goes to an account of its own."""
 
+_DAY_S = 86_400
 _PARAMETERS = "Data.ControlParameters"
-_GIVEN_BACK = (Status.REJECTED, Status.CANCELLED)
 _REASONS = {
     "AC04": "ClosedAccountNumber",
     "AC06": "BlockedAccount",
@@ -56,9 +57,25 @@ _NOT_GIVEN_BACK = (
     "not exists (select 1 from vrp_statuses s where s.payment_id = p.id"
     " and s.status in ('RJCT', 'CANC'))"
 )
-_NOT_SETTLED = (
-    "not exists (select 1 from vrp_statuses s where s.payment_id = p.id and s.status = 'ACSC')"
+_HELD_BACK = (
+    "select coalesce(sum(p.minor_units), 0) from vrp_payments p where p.id in ("
+    " select w.payment_id from vrp_waiting w join vrp_payments q on q.id = w.payment_id"
+    " where q.account = ? and not exists ("
+    "  select 1 from vrp_statuses s where s.payment_id = w.payment_id and s.status = 'ACSC')"
+    " union select b.payment_id from vrp_statuses b join vrp_payments q on q.id = b.payment_id"
+    " where b.status = 'BLCK' and q.account = ?)"
 )
+"""What waits to be settled, and what is blocked: that is never posted, and never given back."""
+
+
+@dataclass(frozen=True, slots=True)
+class HouseRules:
+    """What a bank may refuse beyond the standard; by default this one refuses nothing more."""
+
+    refuse_duplicates: bool = False
+    """Refuse the same instruction under another key (409 U029)."""
+    cut_off_s: int | None = None
+    """Seconds into the UTC day after which no payment is taken (U012)."""
 
 
 def create_payment(
@@ -69,7 +86,7 @@ def create_payment(
     body: object,
     ladder: Ladder,
     *,
-    refuse_duplicates: bool,
+    house_rules: HouseRules,
 ) -> dict[str, Any]:
     """Make a payment, or return the one that was made under the key as it stands now.
 
@@ -80,7 +97,7 @@ def create_payment(
         digest: Hash of the request's exact bytes.
         body: The request.
         ladder: What is to become of the payment.
-        refuse_duplicates: Whether the same instruction under another key is refused.
+        house_rules: What this bank refuses beyond the standard.
 
     Raises:
         ObError: The request is refused; nothing was made.
@@ -100,7 +117,10 @@ def create_payment(
     amount = read_amount(data["Instruction"]["InstructedAmount"]["Amount"], "")
     day = max(turn.today, anchor_of(consent))
     _require_within(turn, consent, agreed, request, amount, day)
-    if refuse_duplicates:
+    cut_off_s = house_rules.cut_off_s
+    if cut_off_s is not None and turn.now_s % _DAY_S >= cut_off_s:
+        raise ObError(400, Code.AFTER_CUT_OFF, "The bank is closed for today.")
+    if house_rules.refuse_duplicates:
         _require_new(turn, consent["id"], data["Instruction"]["InstructionIdentification"])
     payment_id = f"vrp-{secrets.token_hex(12)}"
     no_reason = _no_reason(turn, consent["account"], amount)
@@ -231,11 +251,7 @@ def _no_reason(turn: Turn, account: str, amount: int, own_hold: int = 0) -> str:
     row = account_row(turn, account)
     if row["state"] != "open":
         return "AC04" if row["state"] == "closed" else "AC06"
-    held = turn.number(
-        "select coalesce(sum(p.minor_units), 0) from vrp_payments p"  # noqa: S608 - constants
-        f" where p.account = ? and {_NOT_GIVEN_BACK} and {_NOT_SETTLED}",
-        [account],
-    )
+    held = turn.number(_HELD_BACK, [account, account])
     available = turn.books.balance(account, "GBP") - held + own_hold
     return "" if amount <= available else "AM04"
 
@@ -371,7 +387,10 @@ def _wants_refund_account(turn: Turn, consent_id: str) -> bool:
 
 
 def details_answer(turn: Turn, row: dict[str, Any]) -> dict[str, Any]:
-    """Return all statuses of a payment as OBDomesticVRPDetails, the newest last."""
+    """Return all statuses of a payment as OBDomesticVRPDetails, the newest last.
+
+    Neither this nor a funds confirmation has Links or Meta in the standard.
+    """
     found = []
     for status in _statuses(turn, row["id"]):
         detail = {"LocalInstrument": "UK.OBIE.FPS", "Status": status["status"]}
@@ -386,7 +405,7 @@ def details_answer(turn: Turn, row: dict[str, Any]) -> dict[str, Any]:
                 "StatusDetail": detail,
             }
         )
-    return whole_answer(turn, f"{PAYMENTS}/{row['id']}/payment-details", {"PaymentStatus": found})
+    return {"Data": {"PaymentStatus": found}}
 
 
 def funds_answer(
@@ -420,5 +439,4 @@ def funds_answer(
     }
     if "Reference" in data:
         answer["Reference"] = data["Reference"]
-    path = f"domestic-vrp-consents/{consent_id}/funds-confirmation"
-    return whole_answer(turn, path, answer)
+    return {"Data": answer}

@@ -69,6 +69,7 @@ create table vrp_statuses (
     at_s real not null,
     unique (payment_id, status)
 ) strict;
+create index vrp_statuses_blocked on vrp_statuses (payment_id) where status = 'BLCK';
 create table vrp_waiting (
     payment_id text primary key references vrp_payments (id),
     next integer not null,

@@ -106,11 +106,6 @@ def iso_time(at_s: float) -> str:
     return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds")
 
 
-def whole_answer(
-    turn: Turn, path: str, data: Mapping[str, Any], risk: object = None
-) -> dict[str, Any]:
+def whole_answer(turn: Turn, path: str, data: Mapping[str, Any], risk: object) -> dict[str, Any]:
     """Return an answer's body around its `Data`."""
-    answer: dict[str, Any] = {"Data": dict(data)}
-    if risk is not None:
-        answer["Risk"] = risk
-    return answer | {"Links": {"Self": turn.link(path)}, "Meta": {}}
+    return {"Data": dict(data), "Risk": risk, "Links": {"Self": turn.link(path)}, "Meta": {}}
