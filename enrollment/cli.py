@@ -164,9 +164,14 @@ def _ask(what: str, option: str, *, hidden: bool = False) -> str:
 @contextmanager
 def _bar() -> Iterator[Callable[[Progress], None]]:
     """Show progress on stderr: the step in words and how far it is."""
+    shown = ""
     with tqdm(file=sys.stderr, leave=False, bar_format="{desc} {bar} {n_fmt}/{total_fmt}") as bar:
 
         def on_progress(step: Progress) -> None:
+            nonlocal shown
+            if step.detail and step.detail != shown:
+                shown = step.detail
+                tqdm.write(f"The customer approves the mandate here: {shown}", file=sys.stderr)
             bar.set_description_str(words.progress(step.code), refresh=False)
             bar.total = step.total or None
             bar.n = step.done

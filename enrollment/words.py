@@ -11,6 +11,7 @@ PROGRESS = {
     "comparing": "looking for the same face",
     "keeping": "keeping the record",
     "mandate": "setting up the mandate",
+    "approve_mandate": "waiting for the customer's approval at their bank",
     "erasing": "destroying key and record",
     "searching": "searching all files for leftovers",
     "revoking": "revoking the mandate",

@@ -9,7 +9,14 @@ from datetime import UTC, datetime
 from kiosk.domain.errors import BadInputError, SetupError
 from kiosk.domain.mandate import MandateState
 from kiosk.faces.desk.ports import Samples
-from kiosk.link.protocol import MandateOpened, MandateRevoked, OpenMandate, Progress, RevokeMandate
+from kiosk.link.protocol import (
+    CheckMandate,
+    MandateOpened,
+    MandateRevoked,
+    OpenMandate,
+    Progress,
+    RevokeMandate,
+)
 from tests.fakes.people import PACK, unit, vectors
 
 
@@ -28,6 +35,10 @@ class FakeMoney:
     bank_away: bool = False
     pin_refused: bool = False
     lost_answer: bool = False
+    approves_after: int | None = None
+    """Questions until the payer has approved; None: never."""
+    loses: int = 0
+    """Questions whose answer is lost."""
     mandates: dict[str, MandateState] = field(default_factory=dict)
     asked: list[object] = field(default_factory=list)
     cameras: list[object] = field(default_factory=list)
@@ -49,7 +60,17 @@ class FakeMoney:
                 self.mandates[message.alias] = self.state
                 if self.lost_answer:
                     raise SetupError("money went away", code="link_down", mend="start it")
-                answer = MandateOpened(self.state, "••42")
+                link = "https://bank.test/a" if self.state is MandateState.PENDING else ""
+                answer = MandateOpened(self.state, "••42", link)
+            case CheckMandate():
+                if self.loses:
+                    self.loses -= 1
+                    raise SetupError("money went away", code="link_down", mend="start it")
+                if self.approves_after is not None:
+                    self.approves_after -= 1
+                    if self.approves_after <= 0:
+                        self.mandates[message.alias] = MandateState.ACTIVE
+                answer = MandateOpened(self.mandates[message.alias], "••42")
             case RevokeMandate():
                 self.mandates[message.alias] = MandateState.REVOKED
                 answer = MandateRevoked(at_bank=not self.bank_away)

@@ -1,7 +1,8 @@
 """Enrol one person: everything is there at the end, or nothing is.
 
 The order is what protects: consent and input before the first frame, the face before the record,
-a pending record before the mandate, the mandate before anybody can be recognised.
+a pending record before the mandate, the mandate before anybody can be recognised. Where the bank
+wants the payer's own approval, it is waited for, within a bound, and its link is told to staff.
 Whatever ends it early - a refusal, an error, staff hanging up, a power cut - leaves no record, and
 the mandate that may have come about is revoked through the outbox.
 """
@@ -12,6 +13,7 @@ import secrets
 from collections.abc import Generator
 from datetime import UTC
 
+from kiosk.domain.errors import SetupError
 from kiosk.domain.ids import PackId, PayerAlias
 from kiosk.domain.mandate import DEFAULT_LIMITS, MandateState
 from kiosk.domain.pin import check_new_pin
@@ -22,6 +24,7 @@ from kiosk.faces.desk.errors import PackDiffersError
 from kiosk.faces.desk.ports import CaptureRefusal, DeskTools, Samples
 from kiosk.faces.vault.records import ConsentRecord, NewPerson, PersonState
 from kiosk.link.protocol import (
+    CheckMandate,
     Enrolled,
     EnrolPerson,
     EnrolRefused,
@@ -32,6 +35,10 @@ from kiosk.link.protocol import (
 
 MANDATE_S_MAX = 60.0
 """Seconds that money and the bank get to set up a mandate; staff and customer wait."""
+APPROVAL_S_MAX = 300
+"""Seconds that a payer gets to approve the mandate at their bank (payments.md, 1.6)."""
+APPROVAL_EVERY_S = 2
+"""Seconds between two questions whether they have."""
 STEPS = 5
 
 
@@ -45,7 +52,8 @@ def enrol(
         message: Who, with which camera, and what they agreed to.
 
     Yields:
-        Progress: `checking`, then the capture's own, `comparing`, `keeping`, `mandate`.
+        Progress: `checking`, then the capture's own, `comparing`, `keeping`, `mandate`, and
+            `approve_mandate` with the link in `detail` while the payer's approval is waited for.
 
     Raises:
         BadInputError: Something that was typed cannot be used; no frame was read for most of them.
@@ -86,6 +94,8 @@ def _keep(
         question = OpenMandate(new.alias, limits, message.pin)
         with tools.money(message.camera.kind) as money:
             opened = money.ask(question, MandateOpened, MANDATE_S_MAX)
+        if opened.state is MandateState.PENDING:
+            opened = yield from _approval(tools, message, new.alias, opened)
         if opened.state is not MandateState.ACTIVE:
             return EnrolRefused(f"mandate_{opened.state.value}", "The bank did not agree.")
         tools.vault.activate(person)
@@ -96,6 +106,26 @@ def _keep(
             deliver_outbox(tools)
     tools.gallery.add(tools.vault.get(person))
     return Enrolled(person, captured.count, captured.quality, opened.state, opened.account_hint)
+
+
+def _approval(
+    tools: DeskTools, message: EnrolPerson, alias: PayerAlias, opened: MandateOpened
+) -> Generator[Progress, None, MandateOpened]:
+    """Wait until the payer has approved, or has not; return how the mandate stands then."""
+    begun = tools.now()
+    link = opened.approval_url
+    for asked_s in range(0, APPROVAL_S_MAX, APPROVAL_EVERY_S):
+        yield Progress("approve_mandate", asked_s, APPROVAL_S_MAX, link)
+        tools.pause(APPROVAL_EVERY_S)
+        try:
+            with tools.money(message.camera.kind) as money:
+                opened = money.ask(CheckMandate(alias), MandateOpened, MANDATE_S_MAX)
+        except SetupError:
+            pass  # one question that is lost is no answer: the next one may arrive
+        waited = (tools.now() - begun).total_seconds()
+        if opened.state is not MandateState.PENDING or waited >= APPROVAL_S_MAX:
+            break
+    return opened
 
 
 def recover(tools: DeskTools) -> int:

@@ -5,6 +5,7 @@ The composition root of the faces process wires these to camera, vision and link
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -88,6 +89,7 @@ class DeskTools:
         resolve_pack: Turns the name that staff gave (None: the installation's own) into a pack id.
         duplicate_from: Score from which two people count as one, for a pack.
         now: The time, with its zone.
+        pause: Waits for some seconds.
     """
 
     data_dir: Path
@@ -98,3 +100,4 @@ class DeskTools:
     resolve_pack: Callable[[str | None], PackId]
     duplicate_from: Callable[[PackId], float]
     now: Callable[[], datetime]
+    pause: Callable[[float], None] = time.sleep

@@ -50,6 +50,7 @@ class Shop:
     def __init__(self, data_dir) -> None:
         self.data_dir = data_dir
         self.money, self.capture = FakeMoney(), FakeCapture()
+        self.pauses: list[float] = []
         self.open()
 
     def open(self) -> None:
@@ -63,6 +64,7 @@ class Shop:
             resolve_pack=resolve_pack,
             duplicate_from=lambda _pack: 0.9,
             now=now,
+            pause=self.pauses.append,
         )
         self.desk = Desk(self.tools)
         self.desk.start()
@@ -265,6 +267,30 @@ def test_without_an_active_mandate_nothing_is_kept(shop, state):
     assert f"mandate_{state.value}" == answer.reason
     assert {MandateState.REVOKED} == set(shop.money.mandates.values())
     assert () == shop.vault.outbox()
+    assert_nothing_is_left(shop)
+
+
+def test_the_payers_approval_is_waited_for_and_its_link_told(shop):
+    """Every two seconds, with the link, also when an answer is lost; then there is a person."""
+    shop.money.state = MandateState.PENDING
+    shop.money.approves_after, shop.money.loses = 3, 1
+
+    *steps, answer = shop.desk.handle(STAFF, ASK)
+
+    assert isinstance(answer, Enrolled)
+    assert answer.mandate is MandateState.ACTIVE
+    links = [step.detail for step in steps if step.code == "approve_mandate"]
+    assert links == ["https://bank.test/a"] * 4
+    assert shop.pauses == [2] * 4
+
+
+def test_an_approval_that_never_comes_leaves_nothing(shop):
+    """After five minutes the mandate is revoked and nobody is enrolled."""
+    shop.money.state = MandateState.PENDING
+
+    assert shop.enrol(1).reason == "mandate_pending"
+    assert sum(shop.pauses) == 300
+    assert {MandateState.REVOKED} == set(shop.money.mandates.values())
     assert_nothing_is_left(shop)
 
 
