@@ -181,6 +181,7 @@ class Crew:
 
 _MODULES = {
     "bank": "kiosk.sandbox.bank.main",
+    "cards": "kiosk.sandbox.cards.main",
     "people": "kiosk.sandbox.people.main",
     "money": "kiosk.money.main",
     "faces": "kiosk.faces.main",

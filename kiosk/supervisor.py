@@ -26,7 +26,7 @@ from kiosk.faces.vault.keys import derive, unlock
 from kiosk.link.client import LinkClient
 from kiosk.link.protocol import PROTOCOL_VERSION, Hello, Ping, Pong, Role
 from kiosk.link.sockets import LinkDownError, run_dir_of
-from kiosk.sandbox.bank.oracle import is_running as bank_answers
+from kiosk.sandboxes import Sandbox, sandbox_of
 from kiosk.settings import Settings, load_settings
 
 TURN_S_MAX = 180.0
@@ -115,8 +115,9 @@ def open_installation(
         stack.callback(crew.stop)
         # Left first: whoever came to use what we started is waited for before it is stopped.
         stack.callback(users.outlast)
-        if settings.bank.connector == "sandbox" and not _somebodys_bank(data_dir):
-            crew.start("bank", None)
+        sandbox = sandbox_of(settings, data_dir)
+        if sandbox is not None and not _somebodys(sandbox, data_dir):
+            crew.start(sandbox.process, None)
         if with_people:
             crew.start("people", None)
         crew.start("money", keys["money"])
@@ -131,12 +132,12 @@ def open_installation(
         yield installation
 
 
-def _somebodys_bank(data_dir: Path) -> bool:
-    """Say whether somebody runs the sandbox bank; one that is just ending does not count."""
-    if not bank_answers(data_dir):
+def _somebodys(sandbox: Sandbox, data_dir: Path) -> bool:
+    """Say whether somebody runs the sandbox; one that is just ending does not count."""
+    if not sandbox.is_running(data_dir):
         return False
     time.sleep(BANK_SETTLES_S)
-    return bank_answers(data_dir)
+    return sandbox.is_running(data_dir)
 
 
 class _Users:

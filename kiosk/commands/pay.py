@@ -30,7 +30,7 @@ from kiosk.link.protocol import (
     SessionReport,
 )
 from kiosk.link.sockets import LinkDownError
-from kiosk.sandbox.bank.oracle import executed_debits
+from kiosk.sandboxes import executed_debits
 from kiosk.settings import load_settings
 from kiosk.supervisor import Installation, open_installation
 
@@ -110,7 +110,7 @@ def pay(
             if order is None:
                 # Nobody knows the name of this order, so nobody will come back to pay it.
                 take_back(installation, order_id)
-        debits = executed_debits(data_dir, order_id)
+        debits = executed_debits(settings, data_dir, order_id)
     result = _as_result(report, order_id, debits)
     emit(result, as_json, _as_words(report, sum_due, settings.payee))
     return 0 if report.outcome is Outcome.PAID else 1
@@ -198,7 +198,7 @@ def _tell_hint(progress: Progress) -> None:
     sys.stderr.write(f"… {progress.code.replace('_', ' ')}\n")
 
 
-def _as_result(report: SessionReport, order_id: OrderId, debits: int) -> dict[str, Any]:
+def _as_result(report: SessionReport, order_id: OrderId, debits: int | None) -> dict[str, Any]:
     return {
         "outcome": report.outcome.value,
         "reason": report.reason,

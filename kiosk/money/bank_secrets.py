@@ -90,3 +90,8 @@ class SealedSecrets:
     def _path(self, name: str) -> Path:
         assert _NAME.fullmatch(name), "a secret's name becomes part of a file's name"
         return self._directory / f"{name}.secret"
+
+
+def has_secret(data_dir: Path, name: str) -> bool:
+    """Say whether an installation keeps a secret of this name; needs no key and reads none."""
+    return (data_dir / "money" / "bank" / f"{name}.secret").exists()
