@@ -61,6 +61,11 @@ class Ledger:
         """How many records the journal holds."""
         return self._journal.records
 
+    @property
+    def journal_id(self) -> str:
+        """The journal's random id: 32 hex digits."""
+        return self._journal.header.journal
+
     def time(self) -> str:
         """Return the time for a record that is about to be appended."""
         return format_time(self._clock.now())

@@ -7,8 +7,9 @@ Nothing is decided here but permission.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 from kiosk.domain.consent import Basis
 from kiosk.domain.errors import SetupError
@@ -64,6 +65,7 @@ from kiosk.money.recall import Recaller
 from kiosk.money.reconcile import Reconciler
 from kiosk.money.storage import FileStorage, Storage
 from kiosk.money.till.intake import OrderIntake
+from kiosk.money.till.room import TillRoom
 
 STOP_S_MAX = 30.0
 """A payment in flight is brought to a stored end before the process goes; two time-outs of a
@@ -89,6 +91,18 @@ _MAY_SAY: dict[Role, tuple[type[AnyMessage], ...]] = {
 logger = logging.getLogger(__name__)
 
 
+class Door(Protocol):
+    """Something that listens besides the link."""
+
+    def start(self) -> None:
+        """Listen. Raises SetupError."""
+        ...
+
+    def stop(self) -> None:
+        """Listen no more."""
+        ...
+
+
 class MoneyService:
     """Answers the link's messages. Made by `build`; `start` before serving, `stop` after."""
 
@@ -104,6 +118,9 @@ class MoneyService:
         """
         self._bank = bank
         self._clock = clock
+        self._config = config
+        self._open_tills: Callable[[], Door] | None = None
+        self._tills: Door | None = None
         self._ledger = Ledger(storage, clock)
         hasher = PinHasher(config.hash_cost)
         offers = Offers()
@@ -142,6 +159,27 @@ class MoneyService:
         """
         self._reconciler.recover()
         self._reconciler.start()
+        if self._open_tills is not None:
+            self._tills = self._open_tills()
+            self._tills.start()
+
+    def lend_to_tills(self, open_tills: Callable[[TillRoom], Door], data_dir: Path) -> None:
+        """Have the interface for tills opened by `start`, and closed by `stop`."""
+        room = self.till_room(data_dir)
+        self._open_tills = lambda: open_tills(room)
+
+    def till_room(self, data_dir: Path) -> TillRoom:
+        """Return what the interface for tills works with."""
+        return TillRoom(
+            ledger=self._ledger,
+            intake=self._intake,
+            bank=self._bank,
+            clock=self._clock,
+            config=self._config,
+            refund=self.back_office.refunds.refund,
+            look_soon=self._look_soon,
+            data_dir=data_dir,
+        )
 
     def wait_idle(self, timeout_s: float) -> bool:
         """Wait until no payment is in flight; return whether that came in time."""
@@ -149,6 +187,9 @@ class MoneyService:
 
     def stop(self) -> None:
         """Bring payments in flight to a stored end without further sends, then close everything."""
+        # Nobody new comes in; a till that waits is told to ask later, when the process is back.
+        if self._tills is not None:
+            self._tills.stop()
         self._clock.stop()
         if not self._engine.wait_idle(STOP_S_MAX):
             logger.error("a payment is still in flight; it is looked up at the next start")
@@ -313,7 +354,13 @@ def build(data_dir: Path, money_key: bytes, config: MoneyConfig) -> MoneyService
     )
     bank = open_bank(config.connector, context)
     try:
-        return MoneyService(FileStorage(journal), keys, bank, SystemClock(), config)
+        service = MoneyService(FileStorage(journal), keys, bank, SystemClock(), config)
+        if config.till.enabled:
+            # Imported here: a terminal without a till loads no web server.
+            from kiosk.money.till.server import open_till  # noqa: PLC0415
+
+            service.lend_to_tills(open_till, data_dir)
     except BaseException:
         bank.close()
         raise
+    return service

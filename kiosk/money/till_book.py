@@ -10,12 +10,16 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from kiosk.domain.ids import OrderId
 from kiosk.money.records import TillAnswered, TillAsked
 
 ANSWERS_KEPT = 2_000
 """Answers of some 2 KB each at hand: days of a busy till."""
+
+RECONCILIATION = "Reconciliation"
+"""The category that closes a till's shift."""
 
 TillKey = tuple[str, str]
 """Name of the till, id of its request."""
@@ -42,6 +46,8 @@ class TillBook:
     """Requests whose answers are in memory, oldest first."""
     owners: dict[OrderId, str] = field(default_factory=dict)
     """Which till asked for an order first."""
+    shifts: dict[str, datetime] = field(default_factory=dict)
+    """When each till's present shift began: at its last reconciliation."""
 
 
 def till_objection(book: TillBook, record: TillAsked | TillAnswered) -> str | None:
@@ -61,10 +67,13 @@ def apply_till(book: TillBook, record: TillAsked | TillAnswered) -> None:
     match record:
         case TillAsked():
             book.asked[name] = TillEntry(record.category, record.order_id, record.digest)
-            book.owners.setdefault(record.order_id, record.till)
+            if record.order_id:
+                book.owners.setdefault(record.order_id, record.till)
         case TillAnswered():
             book.asked[name] = replace(book.asked[name], is_answered=True, answer=record.answer)
             book.at_hand.append(name)
+            if book.asked[name].category == RECONCILIATION:
+                book.shifts[record.till] = record.time
             if len(book.at_hand) > ANSWERS_KEPT:
                 old = book.at_hand.popleft()
                 book.asked[old] = replace(book.asked[old], answer="")

@@ -20,6 +20,7 @@ from kiosk.link.protocol import AbortOrder, CloseElsewhere, OpenOrder
 from kiosk.money.book import Book
 from kiosk.money.config import MoneyConfig
 from kiosk.money.ledger import Ledger
+from kiosk.money.open_items import refundable
 from kiosk.money.records import AnyRecord, TillAnswered, TillAsked
 from kiosk.money.till.intake import OrderIntake
 from kiosk.money.till_book import TillEntry
@@ -60,6 +61,8 @@ class OrderFacts:
     till: str
     refunded: Money
     """What went back or may still go back."""
+    refundable: Money
+    """What could still be given back."""
     is_new: bool = False
 
     @property
@@ -232,7 +235,8 @@ class Counter:
             opened_at=entry.opened_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
             attempts=len(entry.keys),
             till=book.till.owners.get(order_id, ""),
-            refunded=Money(0, entry.order.amount.currency),
+            refunded=Money(sum(map(book.refunds.held, entry.keys)), self.currency),
+            refundable=Money(sum(refundable(book, key) for key in entry.keys), self.currency),
             is_new=is_new,
         )
 
@@ -269,6 +273,20 @@ class Counter:
                 self._ledger.append(TillAnswered(self._ledger.time(), till, request_id, text))
                 return text
         return self.known_answer(till, request_id) or text
+
+    def decide(self, request: Request, act: Callable[[], str]) -> str | Refused:
+        """Journal a request, do what it asks for, journal the answer, all under one lock.
+
+        Raises:
+            JournalWriteError: The answer is not stored and may not be given.
+        """
+        with self._ledger.lock:
+            noted = self.note(request)
+            if isinstance(noted, Refused):
+                return noted
+            if not noted.is_answered:
+                return self.answer(request.till, request.request_id, act())
+        return self.known_answer(request.till, request.request_id) or ""
 
     def settle(self, till: str, request_id: str, render: Render) -> str | None:
         """Return the one answer of a request to have an order paid; None while it is in progress.

@@ -174,5 +174,5 @@ def _orders_of(record: AnyRecord, book: Book) -> list[OrderId]:
             return [book.attempts[key].order_id for key in keys]
         case _:
             # What tills asked comes before their order is; the rest names its order, or has none.
-            name = getattr(record, "order_id", None)
-            return [name] if isinstance(name, str) and name in book.orders else []
+            name = getattr(record, "order_id", "")
+            return [OrderId(name)] if name in book.orders else []

@@ -6,7 +6,7 @@ The names are those of the nexo Retailer protocol as Adyen documents it; a subse
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -149,29 +149,6 @@ class NexoReferred(Told):
     SaleID: str
 
 
-class NexoRepeatedBody(Told):
-    """The body of the original answer."""
-
-    PaymentResponse: NexoPaymentResponse | None = None
-    ReversalResponse: NexoReversalResponse | None = None
-    ReconciliationResponse: dict[str, Any] | None = None
-
-
-class NexoRepeated(Told):
-    """The original answer, once more."""
-
-    MessageHeader: NexoResponseHeader
-    RepeatedResponseMessageBody: NexoRepeatedBody
-
-
-class NexoTransactionStatusResponse(Told):
-    """What became of an earlier request."""
-
-    Response: NexoResponse
-    MessageReference: NexoReferred | None = None
-    RepeatedMessageResponse: NexoRepeated | None = None
-
-
 class NexoPaymentTotals(Told):
     """Count and sum of one kind."""
 
@@ -193,6 +170,30 @@ class NexoTotalsResponse(Told):
     Response: NexoResponse
     POIReconciliationID: str | None = None
     TransactionTotals: list[NexoTransactionTotals] | None = None
+
+
+class NexoRepeatedBody(Told):
+    """The body of the original answer."""
+
+    PaymentResponse: NexoPaymentResponse | None = None
+    ReversalResponse: NexoReversalResponse | None = None
+    ReconciliationResponse: NexoTotalsResponse | None = None
+    AbortResponse: NexoPlain | None = None
+
+
+class NexoRepeated(Told):
+    """The original answer, once more."""
+
+    MessageHeader: NexoResponseHeader
+    RepeatedResponseMessageBody: NexoRepeatedBody
+
+
+class NexoTransactionStatusResponse(Told):
+    """What became of an earlier request."""
+
+    Response: NexoResponse
+    MessageReference: NexoReferred | None = None
+    RepeatedMessageResponse: NexoRepeated | None = None
 
 
 class NexoHostStatus(Told):

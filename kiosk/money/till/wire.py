@@ -54,11 +54,11 @@ def read_object(raw: bytes) -> dict[str, Any]:
     return found
 
 
-def read_amount(value: object, currency: str) -> Money:
+def read_amount(value: object, currency: str, *, zero_ok: bool = False) -> Money:
     """Read an amount, written as a number or as text with at most two decimals.
 
     Raises:
-        BadInputError: It is not a sum of money, or zero.
+        BadInputError: It is not a sum of money, or zero where that makes no sense.
     """
     text = format(value, "f") if isinstance(value, Decimal) else value
     if not isinstance(text, str) or not _AMOUNT.fullmatch(text):
@@ -69,7 +69,7 @@ def read_amount(value: object, currency: str) -> Money:
         )
     whole, _, rest = text.partition(".")
     minor_units = int(whole) * 100 + int(rest[:2].ljust(2, "0"))
-    if minor_units == 0:
+    if minor_units == 0 and not zero_ok:
         raise BadInputError(
             "The amount is zero.", code="amount_zero", mend="There is nothing to pay."
         )
