@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 
+from kiosk.sandbox.bank.vrp.payments import MERCHANT_IDENTIFICATION
+
 CREDITOR = {
     "SchemeName": "UK.OBIE.SortCodeAccountNumber",
-    "Identification": "04000412345678",
+    "Identification": MERCHANT_IDENTIFICATION,
     "Name": "Trattoria",
 }
 RISK = {"PaymentContextCode": "FaceToFacePointOfSale", "MerchantCategoryCode": "5812"}

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from kiosk.sandbox.bank.ledger import Ledger, TooLateError
 from kiosk.sandbox.bank.vrp import bodies, consents, events, payments
-from kiosk.sandbox.bank.vrp.ladder import Ladder, Status, read_ladder
+from kiosk.sandbox.bank.vrp.ladder import Final, Ladder, Status, read_ladder
 from kiosk.sandbox.bank.vrp.schema import MIGRATIONS
 from kiosk.sandbox.bank.vrp.turn import Turn
 
@@ -215,6 +215,12 @@ class VrpBooks:
         """
         may_cancel = not self._personality.is_commercial
         self._ladder = read_ladder(delays_s, final, reason, may_cancel=may_cancel)
+
+    def speak_commercial(self, *, is_commercial: bool) -> None:
+        """Change between commercial VRP and VRP for requests to come."""
+        self._personality = bodies.Personality(is_commercial)
+        if is_commercial and self._ladder.final is Final.CANCEL:
+            self._ladder = Ladder()
 
     def set_event_trouble(self, *, delay_s: float = 0.0, newest_first: bool = False) -> None:
         """Script late or reordered events; without arguments they are in time and in order."""

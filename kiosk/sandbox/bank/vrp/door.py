@@ -19,6 +19,7 @@ from kiosk.sandbox.bank.vrp.books import VrpBooks
 from kiosk.sandbox.bank.vrp.control import RequestLog, VrpControl
 from kiosk.sandbox.bank.vrp.oauth import Addresses, OAuth
 from kiosk.sandbox.bank.vrp.pages import Pages
+from kiosk.sandbox.bank.vrp.payments import MERCHANT_IDENTIFICATION
 from kiosk.sandbox.bank.vrp.pki import (
     BANK_ORG_ID,
     TRUST_ANCHOR,
@@ -43,7 +44,7 @@ CLIENT_FILE = "client.json"
 CLIENT_VERSION = 1
 CREDITOR = {
     "SchemeName": "UK.OBIE.SortCodeAccountNumber",
-    "Identification": "20000112345678",
+    "Identification": MERCHANT_IDENTIFICATION,
     "Name": "SmileTill sandbox restaurant",
 }
 """The merchant's made-up account: six digits of sort code, eight of account number."""
@@ -96,9 +97,9 @@ class Door:
                 stack.callback(server.stop)
             yield
 
-    def onboarding(self) -> dict[str, object]:
-        """Return what the terminal needs to be this bank's client."""
-        client, at = self.pki.clients[0], self.addresses
+    def onboarding(self, place: int = 0) -> dict[str, object]:
+        """Return what a third party needs to be this bank's client; the terminal is the first."""
+        client, at = self.pki.clients[place], self.addresses
         return {
             "version": CLIENT_VERSION,
             "client_id": client.client_id,

@@ -39,7 +39,7 @@ from kiosk.sandbox.bank.vrp.limits import period_of
 from kiosk.sandbox.bank.vrp.shapes import read_amount
 from kiosk.sandbox.bank.vrp.turn import Turn, iso_time, known_under, remember, whole_answer
 
-MERCHANT_IDENTIFICATION = "04000412345678"
+MERCHANT_IDENTIFICATION = "20000112345678"
 """Account of the simulated restaurant; money to anyone else goes to an account of its own."""
 
 _DAY_S = 86_400
