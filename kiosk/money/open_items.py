@@ -92,14 +92,15 @@ def open_items(book: Book) -> list[OpenItem]:
 
 
 def settled_keys(book: Book, entry: OrderEntry) -> list[IdempotencyKey]:
-    """Return the keys of an order's attempts that took money, oldest first."""
-    return [key for key in entry.keys if book.attempts[key].end is AttemptEnd.SETTLED]
+    """Return the keys of an order's attempts that took money: first the one that paid it."""
+    found = [key for key in entry.keys if book.attempts[key].end is AttemptEnd.SETTLED]
+    return sorted(found, key=lambda key: book.attempts[key].reason == "settled_after_not_paid")
 
 
 def due_back(book: Book, key: IdempotencyKey) -> int:
     """Return the minor units of an attempt that are the payer's: nothing was bought with them.
 
-    An order that is paid keeps its first settled attempt; everything else that settled is due.
+    An order that is paid keeps one settled attempt; everything else that settled is due.
     """
     attempt = book.attempts[key]
     entry = book.orders[attempt.order_id]

@@ -167,7 +167,9 @@ def _signed(text: str, currency: str, where: str) -> tuple[bool, Money]:
     bare = text.replace("\N{NO-BREAK SPACE}", "").replace("'", "").replace(" ", "")
     bare = bare.replace("\N{MINUS SIGN}", "-")
     negative = bare.startswith("-") or bare.endswith("-")
-    bare = bare.strip("-") if negative else bare.removeprefix("+")
+    # One sign, before or behind.
+    bare = bare.removeprefix("-") if bare.startswith("-") else bare.removesuffix("-")
+    bare = bare if negative else bare.removeprefix("+")
     for pattern in (_PLAIN, _POINT, _COMMA):
         match = pattern.fullmatch(bare)
         if match is not None:
