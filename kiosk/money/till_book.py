@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from kiosk.domain.ids import OrderId
 from kiosk.money.records import TillAnswered, TillAsked
@@ -20,6 +20,9 @@ ANSWERS_KEPT = 2_000
 
 RECONCILIATION = "Reconciliation"
 """The category that closes a till's shift."""
+
+TICK = timedelta(microseconds=1)
+"""The grain of a record's time; a shift begins after the record that ended the one before."""
 
 TillKey = tuple[str, str]
 """Name of the till, id of its request."""
@@ -73,7 +76,7 @@ def apply_till(book: TillBook, record: TillAsked | TillAnswered) -> None:
             book.asked[name] = replace(book.asked[name], is_answered=True, answer=record.answer)
             book.at_hand.append(name)
             if book.asked[name].category == RECONCILIATION:
-                book.shifts[record.till] = record.time
+                book.shifts[record.till] = record.time + TICK
             if len(book.at_hand) > ANSWERS_KEPT:
                 old = book.at_hand.popleft()
                 book.asked[old] = replace(book.asked[old], answer="")

@@ -14,6 +14,7 @@ from kiosk.commands.money.look import find, open_, totals
 from kiosk.commands.money.orders import abort, order, orders
 from kiosk.commands.money.refund import refund, refund_close, refunds
 from kiosk.commands.money.statement import statement
+from kiosk.commands.money.till import till
 
 
 @click.group()
@@ -24,5 +25,6 @@ def money() -> None:
 for _command in (
     *(order, orders, abort, find, totals, open_, journal),
     *(refund, refunds, refund_close, statement, decide, close_conflict),
+    till,
 ):
     money.add_command(_command)

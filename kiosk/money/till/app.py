@@ -29,7 +29,14 @@ from kiosk.money.receipts.model import Copy
 from kiosk.money.till import rest_models as told
 from kiosk.money.till.access import KeyRing, TillKey, TillRole
 from kiosk.money.till.document import add_document, answers, body_of
-from kiosk.money.till.gate import CSP, WRONG_KEY_DELAY_S, Gate, problem_of, read_body
+from kiosk.money.till.gate import (
+    CSP,
+    WRONG_KEY_DELAY_S,
+    Gate,
+    internal_error,
+    problem_of,
+    read_body,
+)
 from kiosk.money.till.news import News, NewsDesk
 from kiosk.money.till.nexo import NexoDesk, Waiting
 from kiosk.money.till.nexo_sent import RequestEnvelope
@@ -101,6 +108,7 @@ def create_app(parts: TillParts) -> FastAPI:
     )
     for kind in (RestError, SmileTillError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, _problem)
+    app.add_exception_handler(Exception, _mistake)
     _add_nexo(app, parts)
     _add_orders(app, parts)
     _add_office(app, parts)
@@ -108,6 +116,10 @@ def create_app(parts: TillParts) -> FastAPI:
     _add_pages(app)
     add_document(app)
     return app
+
+
+async def _mistake(_: Request, __: Exception) -> Response:
+    return internal_error()
 
 
 async def _problem(_: Request, error: Exception) -> Response:

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kiosk.domain.errors import BadInputError, SmileTillError
@@ -32,6 +33,8 @@ WRONG_KEY_DELAY_S = 0.25
 SLOW_ANSWERS_MAX = 20
 """At most this many wrong keys wait for their answer; further ones are told at once."""
 BODY_S_MAX = 10.0
+FRAMES_MAX = 8
+"""Code positions of an unexpected error that are logged: the last ones are ours."""
 
 _Sent = TypeVar("_Sent", bound=BaseModel)
 
@@ -152,6 +155,9 @@ class Outside:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
         if scope["type"] != "http":
             return
         started = False
@@ -173,16 +179,18 @@ class Outside:
             await self._app(scope, receive, send_more)
         except Exception as error:  # noqa: BLE001 - the last catch: without values, and on we go
             # Code positions only: the text of the error could hold what was typed.
-            where = "".join(traceback.format_tb(error.__traceback__))
+            frames = traceback.extract_tb(error.__traceback__)
+            where = "".join(traceback.format_list(frames[-FRAMES_MAX:]))
             logger.error("a till's request failed: %s\n%s", type(error).__name__, where)  # noqa: TRY400
             if not started:
-                body = Problem(
-                    error="internal_error",
-                    message="SmileTill made a mistake.",
-                    mend="Ask for the order's status before anything else, and report this.",
-                )
-                headers = [(b"content-type", b"application/json")]
-                await send_more({"type": "http.response.start", "status": 500, "headers": headers})
-                await send_more(
-                    {"type": "http.response.body", "body": body.model_dump_json().encode()}
-                )
+                await internal_error()(scope, receive, send_more)
+
+
+def internal_error() -> JSONResponse:
+    """Return the answer where we made a mistake."""
+    problem = Problem(
+        error="internal_error",
+        message="SmileTill made a mistake.",
+        mend="Ask for the order's status before anything else, and report this.",
+    )
+    return JSONResponse(problem.model_dump(), 500)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from kiosk.domain.errors import SmileTillError
@@ -29,6 +29,7 @@ from kiosk.money.receipts.texts import Language
 from kiosk.money.search import Found, Query, find_payments, look_at
 from kiosk.money.till.menu import MenuItem, read_menu
 from kiosk.money.till.room import Refund
+from kiosk.money.till_book import TICK
 from kiosk.money.totals import Period, Totals, day_period, totals_of
 
 RECEIPT_WIDTH = 42
@@ -37,7 +38,6 @@ DISK_FREE_MB_MIN = 200
 """Below it staff are warned: the journal of a busy year takes half of this."""
 FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 """Before every journal."""
-TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Office:
         """Add a till's shift up: everything of this kiosk since the till's last reconciliation."""
         with self._ledger.lock:
             since = self._ledger.book.till.shifts.get(till, FIRST)
-            period = Period(since, max(self._clock.now(), since + TICK))
+            period = Period(since, max(self._clock.now(), since) + TICK)
             return totals_of(self._ledger.book, period, self._config.currency)
 
     def find(self, day: date | None, amount: Money | None, limit: int) -> tuple[Found, ...]:

@@ -65,6 +65,7 @@ class TillServer:
             interface="asgi3",
             lifespan="on",
             log_config=None,
+            log_level=logging.WARNING,
             access_log=False,
             proxy_headers=False,
             server_header=False,

@@ -14,6 +14,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import zip_longest
 
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from kiosk.domain.ids import OrderId
@@ -110,7 +111,7 @@ class Bell:
         queue.put_nowait(None)
 
 
-class EventStream:
+class EventStream(Response):
     """The answer to `GET /v1/events`; an ASGI application of one request.
 
     Args:
@@ -128,6 +129,7 @@ class EventStream:
         since: int | None,
     ) -> None:
         """Remember; nothing is sent yet."""
+        super().__init__()
         self._bell = bell
         self._missed = missed
         self._wants = wants
