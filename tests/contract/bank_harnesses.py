@@ -15,6 +15,7 @@ from kiosk.domain.ids import MandateRef, OrderId
 from kiosk.money.banks.port import Bank
 from kiosk.money.banks.registry import open_bank
 from kiosk.sandbox.bank import oracle
+from tests.contract.cards_harness import CardsHarness
 from tests.contract.vrp_harness import VrpHarness
 from tests.fakes.bank import SANDBOX, FakeBank, Fault
 from tests.fakes.bank_port import context_of
@@ -137,6 +138,7 @@ class ShyFakeHarness(FakeHarness):
 
 
 HARNESSES: Mapping[str, Callable[[Path], BankHarness]] = {
+    "cards": CardsHarness,
     "fake": FakeHarness,
     "shy-fake": ShyFakeHarness,
     "sandbox": SandboxHarness,

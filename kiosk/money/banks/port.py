@@ -68,6 +68,8 @@ class Capabilities:
     refund: RefundMode = RefundMode.MANUAL
     sca_per_payment: bool = False
     """Each payment needs the payer at the bank: then a face only identifies."""
+    limits_at_bank: bool = True
+    """The bank itself refuses what exceeds a mandate's limits; else only the engine does."""
     min_lead_time_s: int = 0
     """Seconds before a payment can execute; above 0 is of no use at a counter."""
 

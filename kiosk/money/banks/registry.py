@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kiosk.domain.errors import SetupError
+from kiosk.money.banks.cards.connector import open_cards
 from kiosk.money.banks.sandbox.connector import open_sandbox
 from kiosk.money.banks.vrp.connector import open_vrp
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from kiosk.money.banks.port import Bank, BankContext
 
 CONNECTORS: Mapping[str, Callable[[BankContext], Bank]] = {
+    "cards": open_cards,
     "sandbox": open_sandbox,
     "vrp": open_vrp,
 }

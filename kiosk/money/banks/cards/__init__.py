@@ -1,0 +1,1 @@
+"""The connector for cards on file, by the public shape of Stripe's off-session payments."""
