@@ -15,7 +15,7 @@ import json
 import os
 import sys
 
-from tests.crash.harness.report import real_runs
+from tests.crash.harness.report import mutant_hunt, real_runs, simulated_runs
 
 RUNS = {"real": 300, "simulated": 10_000}
 
@@ -32,8 +32,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="on one line")
     options = parser.parse_args(arguments)
     connectors = ("sandbox",)
-    runs = options.runs or RUNS["real"]
-    report, is_right = real_runs(options.seed, runs, connectors, options.workers, options.only)
+    if options.mutants:
+        report, is_right = mutant_hunt(options.seed, connectors, options.workers)
+    elif options.simulated:
+        runs = options.runs or RUNS["simulated"]
+        report, is_right = simulated_runs(options.seed, runs, options.workers, options.only)
+    else:
+        runs = options.runs or RUNS["real"]
+        report, is_right = real_runs(options.seed, runs, connectors, options.workers, options.only)
     sys.stdout.write(json.dumps(report, indent=None if options.json else 2) + "\n")
     return 0 if is_right else 1
 

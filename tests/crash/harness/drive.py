@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kiosk.domain.ids import IdempotencyKey
-from kiosk.domain.order import OrderState, Outcome
 from kiosk.domain.payment import AttemptEnd
 from kiosk.money.book import Book
 from kiosk.money.errors import JournalDamagedError
@@ -25,7 +24,14 @@ from tests.crash.harness.life import KEY, PIN, World, live
 from tests.crash.harness.plan import Damage, Plan
 from tests.crash.harness.points import Kill, read_notes
 from tests.crash.harness.shared import Shared, Slot, fork_child
-from tests.crash.harness.verdict import READY_S_MAX, Evidence, Kind, Violation, judge
+from tests.crash.harness.verdict import (
+    READY_S_MAX,
+    Evidence,
+    Kind,
+    Violation,
+    compare_with_stored,
+    judge,
+)
 
 HOUR_MS = 3_600_000
 LIFE_S_MAX = 60.0
@@ -139,20 +145,8 @@ class _Run:
             self._compare_with_stored([it for it in news if "life" in it])
 
     def _compare_with_stored(self, news: list[dict]) -> None:
-        """What was told last must be what the next life finds."""
-        last = next((it for it in reversed(news) if it["what"] in {"paid", "status"}), None)
-        if last is None:
-            return
         entry = self._book().orders.get(self.world.order_id)
-        state = None if entry is None else entry.state
-        said = last.get("outcome") or last.get("state")
-        if said == Outcome.PAID.value and state is not OrderState.PAID:
-            self._violate(Kind.TOLD_UNSTORED, f"paid told, {state} stored")
-        if said == OrderState.CANCELLED.value and state is not OrderState.CANCELLED:
-            self._violate(Kind.TOLD_UNSTORED, f"cancelled told, {state} stored")
-        refused = said == Outcome.NOT_PAID.value and last["reason"] != "journal_write_failed"
-        if refused and state is OrderState.IN_FLIGHT:
-            self._violate(Kind.TOLD_UNSTORED, "not paid told, in flight stored")
+        self.violations += compare_with_stored(news, None if entry is None else entry.state)
 
     def between(self) -> None:
         """What happens to the machine while it is off."""
@@ -270,6 +264,6 @@ class _Run:
         self.violations.append(Violation(kind, detail))
 
 
-def add_up(found: list[Outcomes]) -> Counter:
+def add_up(found: list) -> Counter:
     """Count violations by kind."""
     return Counter(kind for it in found for kind in {kind for kind, _ in it.violations})

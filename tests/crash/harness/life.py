@@ -101,6 +101,9 @@ class Life:
         self.bank = CrashBank(connector, self.steps, self.notes, now_ms)
         self.service = MoneyService(storage, keys, self.bank, self.clock, CONFIG)
         self.service._reconciler.recover()
+        resume = getattr(self.service._reconciler, "resume", None)
+        if resume is not None:
+            resume()
         self.tell(what="ready", after_s=time.monotonic() - started_s)
 
     def _shoot(self, kill: Kill | None) -> None:
@@ -233,6 +236,7 @@ def _first_life(life: Life) -> None:
         life.pay()
     if plan.till == Till.CASH and life.status() is OrderState.UNKNOWN:
         life.close_elsewhere()
+    life.clock.wait(LOOK_EVERY_MS)
     life.service._reconciler.look()
 
 

@@ -16,13 +16,16 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
 
 from tests.crash.harness.drive import Driver, Outcomes, add_up
+from tests.crash.harness.mutants import MUTANTS, hunt
 from tests.crash.harness.plan import make_plan
 from tests.crash.harness.shared import fork_child
+from tests.crash.harness.simulated import SimulatedOutcome, simulate
 from tests.crash.harness.verdict import Kind
 
 SHOWN_MAX = 10
@@ -68,6 +71,43 @@ def real_runs(
         report["plan"] = [it.plan for it in found]
         report["took_each_s"] = [it.took_s for it in found]
     return report, len(found) == len(numbers) and not counts
+
+
+def simulated_runs(seed: int, runs: int, workers: int, only: int | None) -> tuple[dict, bool]:
+    """Carry out runs in the simulated world; returns the report and whether all is right."""
+    numbers = range(runs) if only is None else [only]
+    started_s = time.monotonic()
+    found = [
+        SimulatedOutcome(**it)
+        for it in spread(numbers, workers, partial(simulate, seed), "power cuts")
+    ]
+    for it in [it for it in found if it.violations][:SHOWN_MAX]:
+        sys.stderr.write(
+            f"\nVIOLATION {it.violations}\n  {it.plan}\n"
+            f"  again: ./run crash --simulated --seed {seed} --only {it.number}\n"
+        )
+    counts = add_up(found)
+    report = {
+        "runs": len(found),
+        "kills": sum(it.kills for it in found),
+        **{kind.value: counts[kind.value] for kind in list(Kind)[:3]},
+        "seed": seed,
+        **{kind.value: counts[kind.value] for kind in list(Kind)[3:]},
+        "debits": sum(it.debits for it in found),
+        "states": dict(sorted(Counter(it.state for it in found).items())),
+        "by_bank": dict(sorted(Counter(it.profile for it in found).items())),
+        "kill_steps": dict(sorted(Counter(s for it in found for s in it.cut_where).items())),
+        "took_s": round(time.monotonic() - started_s, 1),
+    }
+    return report, len(found) == len(numbers) and not counts
+
+
+def mutant_hunt(seed: int, connectors: tuple[str, ...], workers: int) -> tuple[dict, bool]:
+    """Try every mutant; returns the report and whether none survived."""
+    found = spread(range(len(MUTANTS)), workers, partial(hunt, seed, connectors), "mutants")
+    caught = [it for it in found if it["caught_by"]]
+    report = {"mutants": len(MUTANTS), "caught": len(caught), "seed": seed, "list": found}
+    return report, len(caught) == len(MUTANTS)
 
 
 def spread(

@@ -75,6 +75,8 @@ class Evidence:
     journal_lines: Iterable[bytes] = ()
     settled_records: list[tuple[str, int]] = field(default_factory=list)
     """(key, minor units) of every record that says settled."""
+    refused_keys: set[str] = field(default_factory=set)
+    """Keys whose last record says that nothing was paid."""
     is_rolled_back: bool = False
     """Somebody took acknowledged records away: only what the bank's key still protects holds."""
 
@@ -90,12 +92,30 @@ def judge(evidence: Evidence) -> list[Violation]:
     ]
 
 
+def compare_with_stored(news: list[dict], state: OrderState | None) -> Iterable[Violation]:
+    """What was told last in a life must be what the next life finds."""
+    last = next((it for it in reversed(news) if it["what"] in {"paid", "status"}), None)
+    if last is None:
+        return
+    said = last.get("outcome") or last.get("state")
+    # A settlement may have been reversed, an order closed, after it was told and before the end.
+    if said == Outcome.PAID.value and state in {None, OrderState.OPEN, OrderState.IN_FLIGHT}:
+        yield Violation(Kind.TOLD_UNSTORED, f"paid told, {state} stored")
+    if said == OrderState.CANCELLED.value and state is not OrderState.CANCELLED:
+        yield Violation(Kind.TOLD_UNSTORED, f"cancelled told, {state} stored")
+    refused = said == Outcome.NOT_PAID.value and last["reason"] != "journal_write_failed"
+    if refused and state is OrderState.IN_FLIGHT:
+        yield Violation(Kind.TOLD_UNSTORED, "not paid told, in flight stored")
+
+
 def _debits(evidence: Evidence) -> Iterable[Violation]:
     if len(evidence.executed) > 1:
         yield Violation(Kind.DOUBLE_DEBIT, f"{len(evidence.executed)} debits")
     keys = [key for key, _ in evidence.settled_records]
     if len(keys) != len(set(keys)):
         yield Violation(Kind.SUM_DIFFERS, "an attempt is settled twice in the journal")
+    if any(key in evidence.refused_keys for key, _ in evidence.executed):
+        yield Violation(Kind.REFUSED_WITH_DEBIT, "the journal says that nothing was paid")
     if set(evidence.settled_records) - set(evidence.executed):
         yield Violation(Kind.PAID_WITHOUT_DEBIT, "the journal knows a payment the bank does not")
 
@@ -119,7 +139,7 @@ def _told(evidence: Evidence) -> Iterable[Violation]:
         if said in {Outcome.NOT_PAID.value, OrderState.OPEN.value}:
             # A later attempt may pay; one that was under way may not.
             for key, _ in evidence.executed:
-                if first_sent.get(key, news["at_ms"] + 1) <= news["at_ms"]:
+                if first_sent.get(key, news["at_ms"]) < news["at_ms"]:
                     yield Violation(Kind.REFUSED_WITH_DEBIT, f"{said} told ({news['reason']})")
 
 
@@ -154,7 +174,8 @@ def _requests(evidence: Evidence) -> Iterable[Violation]:
     by_key: dict[str, list[dict]] = defaultdict(list)
     for request in evidence.arrived:
         by_key[request["key"]].append(request)
-    for requests in by_key.values():
+    for unsorted in by_key.values():
+        requests = sorted(unsorted, key=lambda it: it["at_ms"])
         if len({request["digest"] for request in requests}) > 1:
             yield Violation(Kind.UNLIKE_RESEND, "by the bank's log")
         for before, after in itertools.pairwise(requests):
