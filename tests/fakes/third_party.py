@@ -69,9 +69,9 @@ class Exchange:
 class ThirdParty:
     """One client of the bank."""
 
-    onboarding: dict
-    now_s: object
-    exchanges: list = field(default_factory=list)
+    onboarding: dict = field(repr=False)
+    now_s: object = field(repr=False)
+    exchanges: list = field(default_factory=list, repr=False)
 
     def __post_init__(self):
         self.key = RSAKey.import_key(self.onboarding["signing_key_pem"])
