@@ -9,6 +9,7 @@ machine only. So a simulated camera can never meet a bank of the outside world.
 from __future__ import annotations
 
 import ipaddress
+from datetime import datetime
 from urllib.parse import urlsplit
 
 import msgspec
@@ -97,6 +98,12 @@ def read_onboarding(raw: bytes) -> Onboarding:
     _check_addresses(found)
     _check_keys(found)
     return found
+
+
+def certificate_end(onboarding: Onboarding) -> datetime:
+    """Return when the terminal's TLS certificate ends."""
+    certificate = x509.load_pem_x509_certificate(onboarding.transport_cert_pem.encode())
+    return certificate.not_valid_after_utc
 
 
 def _check_texts(found: Onboarding) -> None:

@@ -152,8 +152,10 @@ class TokenDesk:
         url = f"{onboarding.authorization_endpoint}?{urlencode(outside | {'request': signed})}"
         return Approval(url, verifier, state, nonce)
 
-    def is_identity(self, id_token: str, consent_id: str, nonce: str | None = None) -> bool:
-        """Say whether an identity token is the bank's, for us, and of this very consent.
+    def identity(
+        self, id_token: str, consent_id: str, nonce: str | None = None
+    ) -> dict[str, Any] | None:
+        """Return an identity token's claims if it is the bank's, for us, of this very consent.
 
         Args:
             id_token: It.
@@ -164,9 +166,9 @@ class TokenDesk:
         try:
             claims = self._transport.claims(id_token)
         except SignatureError:
-            return False
+            return None
         audience, expiry = claims.get("aud"), claims.get("exp")
-        return (
+        is_ours = (
             claims.get("iss") == onboarding.issuer
             and onboarding.client_id in (audience if isinstance(audience, list) else [audience])
             and isinstance(expiry, int | float)
@@ -174,6 +176,13 @@ class TokenDesk:
             and claims.get("openbanking_intent_id") == consent_id
             and nonce in {None, claims.get("nonce")}
         )
+        return claims if is_ours else None
+
+    @staticmethod
+    def half_hash(text: str) -> str:
+        """Return what `c_hash` and `s_hash` hold (OpenID Connect Core, 3.3.2.11; PS256)."""
+        digest = hashlib.sha256(text.encode()).digest()
+        return base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()
 
     def grant(self, form: dict[str, str]) -> Tokens | Refused | Failure:
         """Ask the token endpoint for tokens."""
