@@ -8,6 +8,7 @@ only, so importing under one is refused.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -131,7 +132,7 @@ def approved(*, address: str, data_dir: Path, as_json: bool) -> None:
     from kiosk.money.banks.vrp.consent_store import ConsentStore  # noqa: PLC0415
 
     if address == "-":
-        address = click.get_text_stream("stdin").readline().strip()
+        address = sys.stdin.readline().strip()
     with _secrets(data_dir, is_running_fine=True) as secrets:
         hand_over(ConsentStore(secrets), address)
     emit({"ok": True}, as_json, "Handed over; the enrolment goes on by itself.")
