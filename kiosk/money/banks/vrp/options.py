@@ -53,8 +53,8 @@ _VRP_TYPES = {
         "cvrp3": "UK.OBIE.VRPType.CVRP3",
     },
 }
-_DEFAULT_TYPE = {"vrp": "other", "cvrp": "cvrp2"}
-"""CVRP2 is the wave that retail belongs to (UKPI); CVRP1 is for utilities and the like."""
+_DEFAULT_TYPE = {"vrp": "other", "cvrp": "cvrp1"}
+"""CVRP1 is the only one in use today; which one a restaurant gets its payment provider says."""
 
 _CHOICES = {
     "profile": ("vrp", "cvrp"),
