@@ -36,7 +36,7 @@ class CardsProcess:
             assert readable, "the sandbox for cards did not start in time"
             assert ready.readline() == "ready\n"
 
-    def say(self, method: str, word: str, **body: object) -> dict[str, object]:
+    def say(self, method: str, word: str, /, **body: object) -> dict[str, object]:
         return oracle.control(self.data_dir, method, word, body)
 
     def fault(self, kind: str, **fields: object) -> None:

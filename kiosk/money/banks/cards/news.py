@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from kiosk.domain.errors import SetupError
 from kiosk.domain.ids import MandateRef
 from kiosk.money.banks.cards.client import API_VERSION, CardsClient, Reply
 from kiosk.money.banks.cards.lookup import items_of
@@ -66,7 +67,7 @@ class News:
             BankUnreachableError: The service did not answer.
         """
         with self._guard:
-            place = self._secrets.get(PLACE_NAME)
+            place = self._place()
             query = [("limit", str(PAGE)), *(("types[]", kind) for kind in TYPES)]
             if place is not None:
                 query.append(("ending_before", place.decode("ascii")))
@@ -100,8 +101,17 @@ class News:
         while passed < len(self._batch) and self._batch[passed] not in self._waiting:
             passed += 1
         if passed:
-            self._secrets.put(PLACE_NAME, self._batch[passed - 1].encode("ascii"))
+            try:
+                self._secrets.put(PLACE_NAME, self._batch[passed - 1].encode("ascii"))
+            except SetupError as error:
+                raise BankUnreachableError("the place in its news cannot be kept") from error
             del self._batch[:passed]
+
+    def _place(self) -> bytes | None:
+        try:
+            return self._secrets.get(PLACE_NAME)
+        except SetupError as error:
+            raise BankUnreachableError("the place in its news cannot be read") from error
 
     def _read(self, event_id: str, item: dict[str, Any]) -> BankEvent | None:
         data, kind = item.get("data"), item.get("type")
