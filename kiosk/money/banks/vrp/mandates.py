@@ -199,6 +199,10 @@ class Mandates:
         with self._guard(key):
             request = self._store.request(key)
             if request is None:
+                # Asking for a token first teaches the bank's clock, which the signature needs.
+                token = session.desk.client()
+                if isinstance(token, Failure):
+                    raise BankUnreachableError(token.reason.replace("_", " "))
                 terms = terms_of(session.onboarding, self._options)
                 body = consent_body(terms, limits)
                 request = ConsentRequest(VERSION, body, session.signed(body, key), terms)
