@@ -1,4 +1,4 @@
-"""`smiletill money bank import|show|forget|approved`: the till's access to a real bank.
+"""`smiletill money bank import|account|show|forget|approved`: the till's access to a real bank.
 
 It seals the onboarding file, which holds private keys, under money's own key, and never prints what
 is in it. It speaks to no bank and to no running process: a running till reads the file at its start
@@ -64,6 +64,39 @@ def import_(*, file: Path, data_dir: Path, as_json: bool) -> None:
 
 
 @bank_access.command()
+@click.argument("file", type=click.Path(dir_okay=False, exists=True, path_type=Path))
+@data_option
+@json_option
+def account(*, file: Path, data_dir: Path, as_json: bool) -> None:
+    """Check the account FILE for cards on file (docs/cards.md) and keep it sealed."""
+    from kiosk.money.banks.cards.account import (  # noqa: PLC0415 - as above
+        FILE_BYTES_MAX,
+        SECRET_NAME,
+        read_account,
+    )
+
+    try:
+        with file.open("rb") as stream:
+            raw = stream.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise BadInputError(
+            "The account file cannot be read.",
+            code="account_unreadable",
+            mend="Check its path and permissions.",
+        ) from error
+    found = read_account(raw)
+    with _secrets(data_dir) as secrets:
+        secrets.put(SECRET_NAME, raw)
+    emit(
+        {"ok": True, "api_base": found.api_base, "is_sandbox": found.is_test},
+        as_json,
+        f"The account at {found.api_base} is sealed."
+        ' Set [bank] connector = "cards" in settings.toml if it is not yet.\n'
+        f"{file} still holds the secret key in the clear: destroy it, or lock it away.",
+    )
+
+
+@bank_access.command()
 @data_option
 @json_option
 def show(*, data_dir: Path, as_json: bool) -> int:
@@ -105,6 +138,7 @@ def show(*, data_dir: Path, as_json: bool) -> int:
 @json_option
 def forget(*, yes: bool, data_dir: Path, as_json: bool) -> None:
     """Remove the access to the bank; mandates that stand there must be revoked before."""
+    from kiosk.money.banks.cards.account import SECRET_NAME  # noqa: PLC0415
     from kiosk.money.banks.vrp.session import ONBOARDING_SECRET  # noqa: PLC0415
 
     if not yes:
@@ -115,6 +149,7 @@ def forget(*, yes: bool, data_dir: Path, as_json: bool) -> None:
         )
     with _secrets(data_dir) as secrets:
         secrets.delete(ONBOARDING_SECRET)
+        secrets.delete(SECRET_NAME)
     emit({"ok": True}, as_json, "The access to the bank is removed.")
 
 

@@ -16,6 +16,7 @@ from kiosk.commands.money.refund import refund, refund_close, refunds
 from kiosk.commands.money.statement import statement
 from kiosk.commands.money.till import till
 from kiosk.commands.money_bank import bank_access
+from kiosk.commands.money_receipt import receipt
 
 
 @click.group()
@@ -26,6 +27,6 @@ def money() -> None:
 for _command in (
     *(order, orders, abort, find, totals, open_, journal),
     *(refund, refunds, refund_close, statement, decide, close_conflict),
-    *(till, bank_access),
+    *(till, receipt, bank_access),
 ):
     money.add_command(_command)

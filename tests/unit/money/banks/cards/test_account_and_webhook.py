@@ -49,7 +49,8 @@ def test_the_sandbox_file_leads_nowhere_else(tmp_path):
     file.parent.mkdir(parents=True)
     source = AccountSource(context_of(tmp_path))
     assert source.account() is None
-    for content in (LIVE, LIVE | {"api_key": "sk_test_0"}):
+    live_here = LIVE | {"api_base": "http://127.0.0.1:9"}
+    for content in (LIVE, LIVE | {"api_key": "sk_test_0"}, live_here):
         file.write_text(json.dumps(content))
         assert source.account() is None
     file.write_text(json.dumps(HERE))

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from kiosk.domain.errors import SetupError
-from kiosk.domain.ids import IdempotencyKey, PaymentRef
-from kiosk.domain.mandate import MandateState
+from kiosk.domain.ids import IdempotencyKey, PayerAlias, PaymentRef
+from kiosk.domain.mandate import DEFAULT_LIMITS, MandateState
 from kiosk.domain.money import Money
 from kiosk.money.banks.cards import connector, lookup
 from kiosk.money.banks.cards.connector import open_cards
@@ -156,6 +156,19 @@ def test_not_found_is_said_only_after_a_whole_list(bank, service, mandate, conte
     assert fresh.find(sought_of("never")).kind is OutcomeKind.NOT_FOUND
     pay(bank, mandate, "3")
     assert fresh.find(sought_of("never")).kind is UNKNOWN
+
+
+def test_who_sent_it_need_not_read_what_others_paid(bank, service, mandate, monkeypatch):
+    """The list of one customer since one moment is short, however busy the restaurant is."""
+    monkeypatch.setattr(lookup, "PAGE", 1)
+    monkeypatch.setattr(lookup, "PAGES_MAX", 2)
+    alias, key = PayerAlias("a00000000000000ff"), IdempotencyKey("mandate-2")
+    quiet = bank.begin_mandate(alias, DEFAULT_LIMITS, key).ref
+    for name in ("1", "2", "3"):
+        pay(bank, mandate, name)
+    service.fault("drop_before")
+    assert pay(bank, quiet, "4").kind is UNKNOWN
+    assert bank.find(sought_of("4")).kind is OutcomeKind.NOT_FOUND
 
 
 def test_an_unusable_list_says_nothing(bank, service):
