@@ -93,8 +93,8 @@ def queue_event(
         {"jti": jti, "client_id": client_id, "claims": json.dumps(claims), "at_s": turn.now_s},
     )
     turn.change(
-        "delete from vrp_events where id in (select id from vrp_events where client_id = ?"
-        " order by id desc limit -1 offset ?)",
+        "delete from vrp_events where client_id = ?1 and id <= (select id from vrp_events"
+        " where client_id = ?1 order by id desc limit 1 offset ?2)",
         [client_id, QUEUE_LENGTH_MAX],
     )
 

@@ -59,7 +59,7 @@ create table vrp_payments (
     plan text not null,
     created_at_s real not null
 ) strict;
-create index vrp_payments_by_consent on vrp_payments (consent_id, day);
+create index vrp_payments_by_consent on vrp_payments (consent_id, day, minor_units);
 create index vrp_payments_by_account on vrp_payments (account);
 create table vrp_statuses (
     id integer primary key,
@@ -69,6 +69,8 @@ create table vrp_statuses (
     at_s real not null,
     unique (payment_id, status)
 ) strict;
+create index vrp_statuses_given_back on vrp_statuses (payment_id)
+    where status in ('RJCT', 'CANC');
 create index vrp_statuses_blocked on vrp_statuses (payment_id) where status = 'BLCK';
 create table vrp_waiting (
     payment_id text primary key references vrp_payments (id),
