@@ -118,8 +118,6 @@ def read_ladder(
     Raises:
         ValueError: A status, delay, end or reason that this bank does not know.
     """
-    if not isinstance(delays_s, Mapping) or not isinstance(reason, str):
-        raise ValueError("a ladder is a mapping of delays, an end and a reason")  # noqa: TRY004 - one error for all that is wrong
     delays = {Status(name): delay for name, delay in delays_s.items()}
     for delay in delays.values():
         if type(delay) not in {int, float} or not 0 <= delay <= DELAY_S_MAX:
