@@ -36,7 +36,8 @@ ANSWER_BYTES_MAX = 65_536
 class Timeouts:
     """Bounds of one exchange, in seconds.
 
-    `connect_s` bounds connecting in all; `read_s` each silence, and `answer_s` the whole wait for
+    `connect_s` bounds reaching the bank and, with TLS, again the whole handshake (Python's `ssl`
+    counts from its beginning); `read_s` bounds each silence, and `answer_s` the whole wait for
     status line and headers, and again for the body. 5 s is the sandbox bank's own limit to execute;
     past it no answer is worth waiting.
     """
@@ -119,7 +120,6 @@ class _Watched(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
         self.watch.hold(sock)
-        self.watch.begin(self.watch.timeouts.connect_s)
         return sock
 
     def connect(self) -> None:

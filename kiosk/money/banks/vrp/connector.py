@@ -336,8 +336,9 @@ class VrpBank:
     def _payment_event(self, session: Session, event_id: str, resource: str) -> BankEvent | None:
         facts = self._payment(session, resource)
         if isinstance(facts, str):
-            # "No such payment" will not change; anything else may.
-            return BankEvent(event_id) if facts == "bank_status_400" else None
+            # "No such payment" and "not yours" will not change; anything else may.
+            is_final = facts in {"bank_status_400", "bank_status_403"}
+            return BankEvent(event_id) if is_final else None
         if facts.creditor != answers.account_of(self._creditor(session, facts)):
             return BankEvent(event_id)
         answer = self._explained(session, facts)
@@ -345,10 +346,10 @@ class VrpBank:
 
     def _consent_event(self, session: Session, event_id: str, resource: str) -> BankEvent | None:
         try:
-            told = self._mandates.read(session, MandateRef(resource))
+            state = self._mandates.state(session, resource)
         except BankUnreachableError:
             return None
-        return BankEvent(event_id, mandate_ref=told.ref, mandate_state=told.state)
+        return BankEvent(event_id, mandate_ref=MandateRef(resource), mandate_state=state)
 
     # --- the session --------------------------------------------------------------------------
 

@@ -14,7 +14,6 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kiosk.domain.ids import MandateRef
 from kiosk.money.banks.errors import BankUnreachableError
 from kiosk.money.banks.exchange import Failure
 from kiosk.money.banks.port import BankEvent, EventBatch
@@ -28,6 +27,9 @@ EVENTS_MAX = 20
 """Per poll: each may need an exchange of its own."""
 ACKNOWLEDGED_MAX = 100
 FAULTS_MAX = 100
+TRIES_MAX = 10
+"""Polls at which an event's resource may be unreadable, before the event gives way to others; what
+is open is looked after by its id anyway."""
 CONSENT_TYPES = frozenset({"domestic-vrp-consent", "domestic-vrp-consents"})
 PAYMENT_TYPES = frozenset({"domestic-vrp", "domestic-vrps"})
 """The standard's texts and examples use both numbers."""
@@ -50,6 +52,7 @@ class EventReader:
         self._consent = consent
         self._guard = threading.Lock()
         self._faults: dict[str, str] = {}
+        self._tries: dict[str, int] = {}
 
     def poll(self, session: Session) -> EventBatch:
         """Fetch some events and look up what they are about.
@@ -104,11 +107,25 @@ class EventReader:
             return None
         kind, resource = _subject(claims)
         if kind in PAYMENT_TYPES and resource:
-            return self._payment(session, name, resource)
+            return self._patiently(name, self._payment(session, name, resource))
         if kind in CONSENT_TYPES and resource:
-            return self._consent(session, name, resource)
+            return self._patiently(name, self._consent(session, name, resource))
         # News of something that this terminal does not use: taken note of.
         return BankEvent(name)
+
+    def _patiently(self, name: str, event: BankEvent | None) -> BankEvent | None:
+        """Let an event whose resource cannot be read come again, and not for ever."""
+        with self._guard:
+            tries = self._tries.pop(name, 0) + 1
+            if event is None and tries < TRIES_MAX:
+                self._tries[name] = tries
+                while len(self._tries) > FAULTS_MAX:
+                    del self._tries[next(iter(self._tries))]
+                return None
+        if event is None:
+            logger.error("an event of the bank cannot be looked up, and is passed over")
+            return BankEvent(name)
+        return event
 
     def _note(self, name: str, fault: str) -> None:
         with self._guard:
@@ -151,8 +168,3 @@ def _subject(claims: Mapping[str, Any]) -> tuple[str, str]:
     link = claims.get("sub")
     in_link = _CONSENT_IN_LINK.search(link) if isinstance(link, str) else None
     return ("domestic-vrp-consents", in_link[1]) if in_link else ("", "")
-
-
-def mandate_event(event_id: str, ref: str, mandate: Any) -> BankEvent:
-    """Return the news of a mandate."""
-    return BankEvent(event_id, mandate_ref=MandateRef(ref), mandate_state=mandate)

@@ -103,6 +103,20 @@ class Mandates:
             return None
         raise BankUnreachableError(f"it answered with status {reply.status}")
 
+    def state(self, session: Session, ref: str) -> MandateState:
+        """Read how a consent stands, and begin nothing: it may be another terminal's.
+
+        Raises:
+            BankUnreachableError: No usable answer.
+        """
+        facts = self.look(session, ref)
+        if facts is None:
+            return MandateState.REVOKED
+        kept = self._store.consent(ref)
+        is_usable = kept is not None and kept.access
+        is_active = facts.state is MandateState.ACTIVE
+        return MandateState.PENDING if is_active and not is_usable else facts.state
+
     def revoke(self, session: Session, ref: MandateRef) -> None:
         """Revoke a consent and forget its tokens; one that is gone is no error.
 

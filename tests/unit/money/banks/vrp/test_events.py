@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from kiosk.domain.mandate import MandateState
+from kiosk.domain.ids import IdempotencyKey
+from kiosk.domain.mandate import DEFAULT_LIMITS, MandateState
 from kiosk.domain.money import Money
 from kiosk.money.banks.errors import BankUnreachableError
 from kiosk.money.banks.port import OutcomeKind
 from tests.fakes.bank_port import sought_of
-from tests.unit.money.banks.vrp.conftest import pay
+from tests.unit.money.banks.vrp.conftest import ALIAS, pay
 
 
 @pytest.fixture
@@ -106,6 +107,33 @@ def test_what_cannot_be_read_now_comes_again(world, paid):
     world.peer.spoil = lambda seen, answer: None
     assert [event.event_id for event in world.bank.events().events] == ["e1"]
     assert not world.peer.errors
+
+
+def test_what_can_never_be_read_gives_way(world, paid, caplog):
+    """An event whose resource stays unreadable does not keep others from coming for ever."""
+    world.peer.add_event("e1", "domestic-vrps", paid)
+    world.peer.spoil = lambda seen, answer: (
+        seen.path.endswith(paid) and setattr(answer, "status", 503)
+    )
+    polls = [world.bank.events().events for _ in range(10)]
+    assert polls[:9] == [()] * 9
+    (event,) = polls[9]
+    assert (event.event_id, event.answer) == ("e1", None)
+    assert "passed over" in caplog.text
+
+
+def test_news_of_another_terminals_consent_begins_nothing(world, mandate):
+    """Two tills of one client hear of each other's consents, and only look."""
+    other = world.bank.begin_mandate(ALIAS, DEFAULT_LIMITS, IdempotencyKey("other")).ref
+    bank = world.connect(approval="qr")
+    world.context.secrets.kept.clear()
+    begun = len(world.peer.calls("POST", "/bc-authorize"))
+    world.peer.add_event("e1", "domestic-vrp-consents", other)
+
+    (event,) = bank.events().events
+    assert (event.mandate_ref, event.mandate_state) == (other, MandateState.PENDING)
+    assert len(world.peer.calls("POST", "/bc-authorize")) == begun
+    assert not world.context.secrets.kept
 
 
 def test_payment_to_somebody_else_is_not_ours(world, paid):

@@ -14,6 +14,7 @@ import warnings
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 import requests
@@ -21,6 +22,7 @@ import requests
 from kiosk.domain.ids import IdempotencyKey
 from kiosk.domain.mandate import DEFAULT_LIMITS, MandateState
 from kiosk.domain.money import Money
+from kiosk.money.banks.errors import BankUnreachableError
 from kiosk.money.banks.port import Funds, OutcomeKind
 from kiosk.money.banks.registry import open_bank
 from kiosk.money.banks.vrp.approval import hand_over
@@ -237,6 +239,24 @@ def test_page_approval_brings_tokens_by_code(door):
     assert bank.check_funds(begun.ref, Money(1_250)) is Funds.YES
     request = bank.prepare(intent_of(begun.ref, at_s=now))
     assert bank.submit(request, begun.ref).kind is OutcomeKind.ACCEPTED
+
+
+@pytest.mark.parametrize("name", ["code", "id_token"])
+def test_swapped_redirect_brings_no_tokens(door, name):
+    """A code or identity token that belongs to another approval is refused before it is used."""
+    context = context_of(door, options={"approval": "page"})
+    bank = open_bank("vrp", context)
+    store = ConsentStore(context.secrets)
+    backs = []
+    for key in ("m-1", "m-2"):
+        begun = bank.begin_mandate(ALIAS, DEFAULT_LIMITS, IdempotencyKey(key))
+        address = browse(door, begun.approval_url, "approve")
+        backs.append((begun.ref, dict(parse_qsl(urlsplit(address).fragment))))
+    (ref, back), (_, other) = backs
+    hand_over(store, f"https://terminal.example/#{urlencode(back | {name: other[name]})}")
+    with pytest.raises(BankUnreachableError):
+        bank.mandate(ref)
+    assert not store.consent(ref).access
 
 
 def test_page_rejection_is_a_rejected_mandate(door):
