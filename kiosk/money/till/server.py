@@ -10,6 +10,7 @@ listens and no thread is left.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import socket
@@ -52,7 +53,9 @@ logger = logging.getLogger(__name__)
 class TillServer:
     """The running interface; use `open_till`."""
 
-    def __init__(self, parts: TillParts, listener: socket.socket, certificate: Certificate) -> None:
+    def __init__(
+        self, parts: TillParts, listener: BoundedListener, certificate: Certificate
+    ) -> None:
         """Take over an open socket; nothing is answered yet."""
         self._parts = parts
         self._listener = listener
@@ -80,7 +83,7 @@ class TillServer:
         config.load()
         assert config.ssl is not None, "there is a certificate"
         config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
         self._thread = threading.Thread(target=self._run, name="money-till")
 
     @property
@@ -116,10 +119,21 @@ class TillServer:
         if self._thread.ident is not None:
             self._thread.join()
         self._parts.workers.shutdown(wait=True, cancel_futures=True)
-        self._listener.close()
+        self._listener.close_all()
 
     def _run(self) -> None:
         self._server.run([self._listener])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, which leaves no connection half open behind."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop, then hang up on whoever has not gone by then."""
+        await super().shutdown(sockets)
+        for connection in tuple(self.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)
 
 
 def open_till(
@@ -204,6 +218,12 @@ class BoundedListener(socket.socket):
             taken = error.errno == errno.EADDRINUSE
             raise _not_listening("it is in use" if taken else "it is not ours") from error
         return made
+
+    def close_all(self) -> None:
+        """Listen no more, and let go of what the event loop left half open."""
+        self.close()
+        for connection in list(self._held):
+            connection.close()
 
     def accept(self) -> tuple[socket.socket, object]:
         """Accept a connection, or hang up on it where there are too many."""
