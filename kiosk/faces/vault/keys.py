@@ -40,6 +40,8 @@ PASSPHRASE_VARIABLE = "SMILETILL_PASSPHRASE_FILE"  # noqa: S105 - the name of a 
 STOREKEY_NAME = "storekey"
 PASSPHRASE_BYTES_MAX = 1024
 DATA_FOLDERS = ("vault", "money")
+UNSEALED_FOLDER = Path("money", "till")
+"""Holds hashes of keys and a plain certificate: both may be made before the first start."""
 
 Prompt = Callable[[str], str]
 
@@ -269,6 +271,8 @@ def _refuse_orphans(data_dir: Path) -> None:
     """Refuse to make a new key where data under an old one lies: it would look lost for good."""
     for folder in DATA_FOLDERS:
         for path in (data_dir / folder).rglob("*"):
+            if path.is_relative_to(data_dir / UNSEALED_FOLDER):
+                continue
             if path.is_file() and path.stat().st_size > 0:
                 raise KeyringDamagedError(
                     "keyring.json is gone, but data that it unlocks is still here.",
