@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import fcntl
 import hashlib
 import ipaddress
+import os
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,18 +51,9 @@ def certificate_of(folder: Path, host: str, now: dt.datetime) -> Certificate:
     """
     path, key_path = folder / CERTIFICATE_NAME, folder / KEY_NAME
     try:
-        if not path.exists() and not key_path.exists():
-            key = ec.generate_private_key(ec.SECP256R1())
-            write_private(
-                key_path,
-                key.private_bytes(
-                    serialization.Encoding.PEM,
-                    serialization.PrivateFormat.PKCS8,
-                    serialization.NoEncryption(),
-                ),
-            )
-            signed = _sign(key, host, now)
-            write_private(path, signed.public_bytes(serialization.Encoding.PEM))
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _alone(folder):
+            _make_missing(path, key_path, host, now)
         der = ssl.PEM_cert_to_DER_cert(path.read_text("ascii"))
         key_path.read_bytes()
     except (OSError, ValueError) as error:
@@ -71,6 +65,32 @@ def certificate_of(folder: Path, host: str, now: dt.datetime) -> Certificate:
         ) from error
     digest = hashlib.sha256(der).hexdigest().upper()
     return Certificate(path, key_path, ":".join(digest[i : i + 2] for i in range(0, 64, 2)))
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let the command line and the money process not both make one. Raises OSError."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _make_missing(path: Path, key_path: Path, host: str, now: dt.datetime) -> None:
+    if path.exists() or key_path.exists():
+        return
+    key = ec.generate_private_key(ec.SECP256R1())
+    write_private(
+        key_path,
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        ),
+    )
+    write_private(path, _sign(key, host, now).public_bytes(serialization.Encoding.PEM))
 
 
 def _sign(key: ec.EllipticCurvePrivateKey, host: str, now: dt.datetime) -> x509.Certificate:
