@@ -3,6 +3,7 @@
 import http.client
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,8 @@ from kiosk.money.till.access import TillRole
 from kiosk.money.till.news import NewsDesk
 from tests.fakes.bank import Fault
 from tests.fakes.till import TillClient, TillRoom
+
+EVENTS_S_MAX = 10.0
 
 
 @contextmanager
@@ -38,7 +41,9 @@ def events(response: http.client.HTTPResponse, count: int) -> list[dict[str, Any
     """Read so many events; `name` and `id` are added to their data."""
     found: list[dict[str, Any]] = []
     block: dict[str, str] = {}
+    ends_at = time.monotonic() + EVENTS_S_MAX
     while len(found) < count:
+        assert time.monotonic() < ends_at, f"only {len(found)} of {count} events came"
         line = response.readline().decode().rstrip("\n")
         if line:
             name, _, value = line.partition(": ")
