@@ -59,7 +59,7 @@ class VrpHarness:
         self.control("ladder", {"delays_s": {"ACSP": 0, "ACSC": 0}, "final": "settle"})
 
     def control(self, word: str, body: dict[str, object]) -> None:
-        oracle._control(self._data_dir, "POST", f"vrp/{word}", body=body)
+        oracle.control(self._data_dir, "POST", f"vrp/{word}", body=body)
 
     def close(self) -> None:
         self.bank.close()

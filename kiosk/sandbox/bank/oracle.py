@@ -67,7 +67,7 @@ def all_debits(data_dir: Path, order_id: str | None = None) -> Debits:
     """
     parameters = {} if order_id is None else {"order": order_id}
     try:
-        found = _control(data_dir, "GET", "oracle", parameters=parameters)
+        found = control(data_dir, "GET", "oracle", parameters=parameters)
     except _NotRunningError:
         return _from_books(data_dir, order_id)
     try:
@@ -79,7 +79,7 @@ def all_debits(data_dir: Path, order_id: str | None = None) -> Debits:
 def is_running(data_dir: Path) -> bool:
     """Say whether a bank of this installation answers now."""
     try:
-        _control(data_dir, "GET", "oracle")
+        control(data_dir, "GET", "oracle")
     except (_NotRunningError, SetupError):
         return False
     return True
@@ -92,7 +92,7 @@ def add_fault(data_dir: Path, fault: Mapping[str, Any]) -> None:
         BadInputError: The bank does not know such a fault.
         SetupError: No bank is running.
     """
-    _control(data_dir, "POST", "faults", body=fault)
+    control(data_dir, "POST", "faults", body=fault)
 
 
 def clear_faults(data_dir: Path) -> None:
@@ -101,7 +101,7 @@ def clear_faults(data_dir: Path) -> None:
     Raises:
         SetupError: No bank is running.
     """
-    _control(data_dir, "DELETE", "faults")
+    control(data_dir, "DELETE", "faults")
 
 
 def set_clock(data_dir: Path, offset_s: int) -> None:
@@ -111,7 +111,7 @@ def set_clock(data_dir: Path, offset_s: int) -> None:
         BadInputError: The offset is out of bounds.
         SetupError: No bank is running.
     """
-    _control(data_dir, "POST", "clock", body={"offset_s": offset_s})
+    control(data_dir, "POST", "clock", body={"offset_s": offset_s})
 
 
 class _NotRunningError(SetupError):
@@ -133,7 +133,7 @@ def _nonsense() -> SetupError:
     )
 
 
-def _control(
+def control(
     data_dir: Path,
     method: str,
     word: str,
@@ -141,6 +141,12 @@ def _control(
     parameters: Mapping[str, str] | None = None,
     body: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
+    """Say a word to the running bank's control side and return its answer.
+
+    Raises:
+        BadInputError: The bank does not accept it.
+        SetupError: No bank is running, or something else answers there.
+    """
     address = read_address(data_dir)
     if address is None:
         raise _NotRunningError

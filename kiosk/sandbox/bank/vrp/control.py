@@ -45,6 +45,8 @@ class Logged:
     """On the clock since boot; only distances mean something."""
     status: int
     """What was answered; 0 if the connection was closed without an answer."""
+    took_s: float
+    """From the request read to its answer made: the bank's own share of what the client waits."""
 
 
 class RequestLog:
@@ -55,8 +57,8 @@ class RequestLog:
         self._lock = threading.Lock()
         self._entries: deque[Logged] = deque(maxlen=LOG_LENGTH_MAX)
 
-    def add(self, request: Request, status: int) -> None:
-        """Note a request and its answer."""
+    def add(self, request: Request, status: int, took_s: float) -> None:
+        """Note a request, its answer, and how long the bank took for it."""
         signature = request.headers.get("x-jws-signature", "")
         entry = Logged(
             method=request.method,
@@ -67,6 +69,7 @@ class RequestLog:
             interaction_id=request.headers.get("x-fapi-interaction-id", ""),
             arrived_s=request.arrived_s,
             status=status,
+            took_s=took_s,
         )
         with self._lock:
             self._entries.append(entry)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from kiosk.sandbox.bank.faults import FaultKind, FaultScript, apply_fault
@@ -126,6 +127,7 @@ class Door:
 
     def _answer(self, request: Request) -> Answer | None:
         """Answer a client, right or, on order, wrong; None closes the connection."""
+        began_s = time.monotonic()
         fault = self._faults.take(request.method, request.path)
         answer: Answer | None
         if fault is None:
@@ -135,7 +137,8 @@ class Door:
             answer = apply_fault(fault, lambda: self._right(request), pause, self._api.spoil)
             if answer is not None and fault.kind is FaultKind.STATUS:
                 answer = self._api.scripted(fault, answer, request)
-        self.log.add(request, 0 if answer is None else answer.status)
+        status = 0 if answer is None else answer.status
+        self.log.add(request, status, time.monotonic() - began_s)
         return answer
 
     def _right(self, request: Request) -> Answer:
