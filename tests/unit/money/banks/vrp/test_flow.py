@@ -283,7 +283,7 @@ def test_faults_of_the_door_are_unknown_and_resent_to_one_debit(door, kind):
     """Executed, but answered in a way that cannot be believed: resent, the payment is the same."""
     bank = open_bank("vrp", context_of(door))
     ref = bank.begin_mandate(ALIAS, DEFAULT_LIMITS, KEY).ref
-    oracle._control(
+    oracle.control(
         door, "POST", "vrp/ladder", body={"delays_s": {"ACSP": 0, "ACSC": 0}, "final": "settle"}
     )
     oracle.add_fault(door, {"kind": kind, "path": PAYMENTS})
@@ -299,13 +299,13 @@ def test_faults_of_the_door_are_unknown_and_resent_to_one_debit(door, kind):
 
 def test_short_token_is_renewed_at_the_door(door):
     """A consent's token that ends is renewed by its refresh token before a payment goes."""
-    oracle._control(door, "POST", "vrp/tokens", body={"life_s": 1, "forget": False})
+    oracle.control(door, "POST", "vrp/tokens", body={"life_s": 1, "forget": False})
     bank = open_bank("vrp", context_of(door))
     ref = bank.begin_mandate(ALIAS, DEFAULT_LIMITS, KEY).ref
     for name in "12":
         request = bank.prepare(intent_of(ref, name, at_s=int(time.time())))
         assert bank.submit(request, ref).kind is OutcomeKind.ACCEPTED
-    entries = oracle._control(door, "GET", "vrp/requests")["requests"]
+    entries = oracle.control(door, "GET", "vrp/requests")["requests"]
     assert sum(entry["path"] == "/token" for entry in entries) == 4
 
 
@@ -314,12 +314,12 @@ def test_suspended_mandate_says_so(door):
     bank = open_bank("vrp", context_of(door))
     ref = bank.begin_mandate(ALIAS, DEFAULT_LIMITS, KEY).ref
     change = {"consent_id": ref, "decision": "suspend"}
-    oracle._control(door, "POST", "vrp/consents", body=change)
+    oracle.control(door, "POST", "vrp/consents", body=change)
     answer = bank.submit(bank.prepare(intent_of(ref, at_s=int(time.time()))), ref)
     assert (answer.kind, answer.reason) == (OutcomeKind.DECLINED, "mandate_suspended")
     assert bank.mandate(ref).state is MandateState.SUSPENDED
 
-    oracle._control(door, "POST", "vrp/consents", body=change | {"decision": "reauthorise"})
+    oracle.control(door, "POST", "vrp/consents", body=change | {"decision": "reauthorise"})
     assert bank.mandate(ref).state is MandateState.ACTIVE
     again = bank.submit(bank.prepare(intent_of(ref, "2", at_s=int(time.time()))), ref)
     assert again.kind is OutcomeKind.ACCEPTED
