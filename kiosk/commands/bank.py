@@ -1,4 +1,4 @@
-"""The words `smiletill bank sandbox …`: run the sandbox bank, ask its oracle, script its faults.
+"""The words `smiletill bank sandbox …`: run the sandbox bank, ask its oracle, script what it does.
 
 It holds no rule of its own. The oracle's answer comes from the bank's books, never from money.
 """
@@ -13,6 +13,9 @@ from kiosk.commands.common import data_option, emit, json_option
 from kiosk.sandbox.bank import oracle as sandbox_oracle
 from kiosk.sandbox.bank.faults import DELAY_S_MAX, METHODS, STATUSES, FaultKind
 from kiosk.sandbox.bank.main import serve as serve_bank
+from kiosk.sandbox.bank.vrp.control import DECISIONS, TOKEN_LIFE_S_MAX
+from kiosk.sandbox.bank.vrp.ladder import DELAY_S_MAX as STATUS_DELAY_S_MAX
+from kiosk.sandbox.bank.vrp.ladder import Final, Status
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,3 +96,66 @@ def clock(offset_s: int, data_dir: Path, as_json: bool) -> None:
     """Set the running bank's clock to the wall clock plus SECONDS."""
     sandbox_oracle.set_clock(data_dir, offset_s)
     emit({"ok": True, "offset_s": offset_s}, as_json, "Done.")
+
+
+@sandbox.command()
+@click.argument("decision", type=click.Choice(DECISIONS))
+@click.argument("consent_id", metavar="CONSENT")
+@data_option
+@json_option
+def consent(decision: str, consent_id: str, data_dir: Path, as_json: bool) -> None:
+    """Let the payer or the bank decide about an open-banking CONSENT (its id)."""
+    sandbox_oracle.decide_consent(data_dir, consent_id, decision)
+    emit({"ok": True, "decision": decision}, as_json, "Done.")
+
+
+@sandbox.command()
+@click.option(
+    "--delay", "delays",
+    type=(
+        click.Choice([status.value for status in Status]), click.FloatRange(0, STATUS_DELAY_S_MAX)
+    ),
+    multiple=True, metavar="STATUS SECONDS", help="Seconds before a status; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--final", type=click.Choice([final.value for final in Final]), default="settle",
+    show_default=True, help="How the payments end.",
+)  # fmt: skip
+@click.option(
+    "--reason", metavar="CODE", default="AM04", show_default=True, help="Why they are rejected."
+)
+@data_option
+@json_option
+def ladder(
+    delays: tuple[tuple[str, float], ...], final: str, reason: str, data_dir: Path, as_json: bool
+) -> None:
+    """Script which statuses the next open-banking payments take, and when."""
+    sandbox_oracle.set_ladder(data_dir, dict(delays), final, reason)
+    emit({"ok": True, "final": final}, as_json, "Done.")
+
+
+@sandbox.command()
+@click.option(
+    "--life", "life_s", metavar="SECONDS", type=click.IntRange(1, TOKEN_LIFE_S_MAX), default=None,
+    help="Life of payers' tokens to come; without it they live as long as their consent.",
+)  # fmt: skip
+@click.option("--forget", is_flag=True, help="End all tokens that were given out.")
+@data_option
+@json_option
+def tokens(life_s: int | None, forget: bool, data_dir: Path, as_json: bool) -> None:
+    """Shorten or end the access tokens of the open-banking door."""
+    sandbox_oracle.set_tokens(data_dir, life_s, forget=forget)
+    emit({"ok": True}, as_json, "Done.")
+
+
+@sandbox.command()
+@data_option
+@json_option
+def requests(data_dir: Path, as_json: bool) -> None:
+    """List the requests that came to the open-banking door; hashes only, no content."""
+    found = sandbox_oracle.door_requests(data_dir)
+    lines = [
+        f"{entry['status']} {entry['method']} {entry['path']} {entry['key']}".rstrip()
+        for entry in found
+    ]
+    emit({"requests": found}, as_json, "\n".join(lines) or "None.")

@@ -114,6 +114,58 @@ def set_clock(data_dir: Path, offset_s: int) -> None:
     control(data_dir, "POST", "clock", body={"offset_s": offset_s})
 
 
+def decide_consent(data_dir: Path, consent_id: str, decision: str) -> None:
+    """Let the payer or the bank decide about a consent of the open-banking door.
+
+    Raises:
+        BadInputError: There is no such consent, or its status does not allow it.
+        SetupError: No bank is running.
+    """
+    body = {"consent_id": consent_id, "decision": decision}
+    control(data_dir, "POST", "vrp/consents", body=body)
+
+
+def set_ladder(
+    data_dir: Path, delays_s: Mapping[str, float], final: str, reason: str = "AM04"
+) -> None:
+    """Script the statuses of open-banking payments to come.
+
+    Args:
+        data_dir: The installation.
+        delays_s: Seconds before each named status, from the step before.
+        final: `settle`, `reject`, `block` or `cancel`.
+        reason: Four-character code of a rejection.
+
+    Raises:
+        BadInputError: A status, delay, end or reason is not known.
+        SetupError: No bank is running.
+    """
+    body = {"delays_s": dict(delays_s), "final": final, "reason": reason}
+    control(data_dir, "POST", "vrp/ladder", body=body)
+
+
+def set_tokens(data_dir: Path, life_s: int | None, *, forget: bool) -> None:
+    """Shorten the life of payers' tokens to come (None: as long as the consent), or end all.
+
+    Raises:
+        BadInputError: The life is out of bounds.
+        SetupError: No bank is running.
+    """
+    control(data_dir, "POST", "vrp/tokens", body={"life_s": life_s, "forget": forget})
+
+
+def door_requests(data_dir: Path) -> list[dict[str, Any]]:
+    """Return the log of requests to the open-banking door, oldest first.
+
+    Raises:
+        SetupError: No bank is running, or it answers with nonsense.
+    """
+    found = control(data_dir, "GET", "vrp/requests").get("requests")
+    if not isinstance(found, list):
+        raise _nonsense()
+    return found
+
+
 class _NotRunningError(SetupError):
     """There is no bank to ask."""
 
@@ -170,7 +222,7 @@ def control(
         raise BadInputError(
             "The sandbox bank does not accept this.",
             code="sandbox_refused",
-            mend="See smiletill bank sandbox fault --help.",
+            mend="See smiletill bank sandbox --help.",
         )
     try:
         found = response.json()
