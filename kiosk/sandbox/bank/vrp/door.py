@@ -88,11 +88,11 @@ class Door:
         self.control = VrpControl(self.books, self.mint, self.log)
 
     @contextlib.contextmanager
-    def open(self) -> Iterator[None]:
-        """Serve until the end of the block."""
+    def open(self, poll_s: float = POLL_S) -> Iterator[None]:
+        """Serve until the end of the block, which is noticed within `poll_s`."""
         with contextlib.ExitStack() as stack:
             for name, server in (("vrp-clients", self.clients), ("vrp-browsers", self.browsers)):
-                loop = threading.Thread(target=server.serve_forever, args=(POLL_S,), name=name)
+                loop = threading.Thread(target=server.serve_forever, args=(poll_s,), name=name)
                 loop.start()
                 stack.callback(loop.join)
                 stack.callback(server.stop)

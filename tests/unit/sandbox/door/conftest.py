@@ -27,7 +27,7 @@ def door(tmp_path, ledger, faults, pki):
     folder.mkdir()
     write_files(folder, pki)
     made = Door(folder, ledger, faults, pki)
-    with made.open():
+    with made.open(0.01):
         yield made
 
 
