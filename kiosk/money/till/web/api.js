@@ -2,12 +2,19 @@
 // only, and is sent as a header, never in an address.
 
 const KEY_NAME = "smiletill-key";
+const NEWS_NAME = "smiletill-news";
 const WAIT_MS_MAX = 20_000;
+const PAUSE_MS_MIN = 300;
+const PAUSE_MS_MAX = 5_000;
+const SILENCE_MS_MAX = 40_000; // the till says something every 15 s: a stream as quiet as this is dead
 
 export const key = {
   get: () => sessionStorage.getItem(KEY_NAME) ?? "",
   set: (value) => sessionStorage.setItem(KEY_NAME, value),
-  forget: () => sessionStorage.removeItem(KEY_NAME),
+  forget: () => {
+    sessionStorage.removeItem(KEY_NAME);
+    sessionStorage.removeItem(NEWS_NAME);
+  },
 };
 
 /** What the till says when it refuses; `status` 0 means that no answer came. */
@@ -17,73 +24,124 @@ export class TillError extends Error {
     this.status = status;
     this.code = code;
   }
+
+  /** Whether the key is worth nothing here. */
+  get isKeyRefused() {
+    return this.status === 401 || this.status === 403;
+  }
 }
 
 /** Ask once and return the answer, or throw a TillError. It never tries again by itself. */
 export async function ask(method, path, body) {
-  const response = await fetchWithin(path, {
+  const { response, text } = await fetchWithin(path, {
     method,
     headers: { ...auth(), ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
     body: body === undefined ? undefined : JSON.stringify(body),
   });
-  const text = await response.text();
-  if (response.ok) return response.headers.get("Content-Type")?.includes("json") ? JSON.parse(text) : text;
-  let told = {};
-  try {
-    told = JSON.parse(text);
-  } catch {
-    told = {};
-  }
-  throw new TillError(response.status, told.error ?? "", told.message ?? `The till refused (${response.status}).`, told.mend ?? "");
+  const told = response.headers.get("Content-Type")?.includes("json") ? parsed(text) : text;
+  if (response.ok && told !== undefined) return told;
+  const { error = "", message = `The till refused (${response.status}).`, mend = "" } = Object(told);
+  const wait = Math.ceil(Number(response.headers.get("Retry-After") ?? 0) / 60);
+  throw new TillError(response.status, error, message, wait > 1 ? `Wait ${wait} minutes.` : mend);
 }
 
-async function fetchWithin(path, options) {
-  const end = new AbortController();
-  const timer = setTimeout(() => end.abort(), WAIT_MS_MAX);
+function parsed(text) {
   try {
-    return await fetch(path, { ...options, signal: end.signal, cache: "no-store", credentials: "omit" });
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Fetch an answer with its body, or throw: a half answer is no answer. */
+async function fetchWithin(path, options) {
+  try {
+    const signal = AbortSignal.timeout(WAIT_MS_MAX);
+    const response = await fetch(path, { ...options, signal, cache: "no-store", credentials: "omit" });
+    return { response, text: await response.text() };
   } catch {
     throw new TillError(0, "no_answer", "The till does not answer.", "Look at the orders before you try again.");
-  } finally {
-    clearTimeout(timer);
   }
 }
 
 /**
  * Listen to the news of orders until `stop` is aborted; connect again after a pause when the
  * connection ends. EventSource cannot send a header, so the stream is read by hand.
+ *
+ * @param {(event: {name: string, data: string}) => void} onNews
+ * @param {(isOn: boolean, status: number) => void} onLink status 401: it has given up
+ * @param {AbortSignal} stop
  */
 export async function listen(onNews, onLink, stop) {
-  let last = "";
-  for (let pauseMs = 500; !stop.aborted; pauseMs = Math.min(pauseMs * 2, 10_000)) {
+  let pauseMs = PAUSE_MS_MIN;
+  while (!stop.aborted) {
     try {
-      const headers = { ...auth(), Accept: "text/event-stream", ...(last ? { "Last-Event-ID": last } : {}) };
-      const response = await fetch("/v1/events", { headers, signal: stop, cache: "no-store", credentials: "omit" });
-      if (!response.ok) throw new TillError(response.status, "", "", "");
-      onLink(true);
-      pauseMs = 250;
-      await readStream(response.body, (event) => {
-        last = event.id || last;
-        onNews(event);
-      });
+      await listenOnce(onNews, () => {
+        pauseMs = PAUSE_MS_MIN;
+        onLink(true, 200);
+      }, stop);
     } catch (error) {
       if (stop.aborted) return;
-      if (error instanceof TillError && (error.status === 401 || error.status === 403)) {
+      if (error instanceof TillError && error.isKeyRefused) {
         onLink(false, error.status);
         return;
       }
     }
+    if (stop.aborted) return;
     onLink(false, 0);
-    await new Promise((done) => setTimeout(done, pauseMs));
+    await pause(pauseMs);
+    pauseMs = Math.min(pauseMs * 2, PAUSE_MS_MAX);
   }
 }
 
-async function readStream(stream, onEvent) {
+async function listenOnce(onNews, onOpen, stop) {
+  const end = new AbortController();
+  const hangUp = () => end.abort();
+  let watch = setTimeout(hangUp, SILENCE_MS_MAX);
+  const heard = () => {
+    clearTimeout(watch);
+    watch = setTimeout(hangUp, SILENCE_MS_MAX);
+  };
+  stop.addEventListener("abort", hangUp);
+  window.addEventListener("offline", hangUp);
+  try {
+    const last = sessionStorage.getItem(NEWS_NAME);
+    const headers = { ...auth(), Accept: "text/event-stream", ...(last ? { "Last-Event-ID": last } : {}) };
+    const options = { headers, signal: end.signal, cache: "no-store", credentials: "omit" };
+    const response = await fetch("/v1/events", options);
+    if (!response.ok) throw new TillError(response.status, "", "", "");
+    onOpen();
+    await readStream(response.body, heard, (event) => {
+      if (event.id && !stop.aborted) sessionStorage.setItem(NEWS_NAME, event.id);
+      onNews(event);
+    });
+  } finally {
+    clearTimeout(watch);
+    stop.removeEventListener("abort", hangUp);
+    window.removeEventListener("offline", hangUp);
+  }
+}
+
+/** Wait, or less where the network comes back meanwhile. */
+function pause(pauseMs) {
+  return new Promise((done) => {
+    const go = () => {
+      clearTimeout(timer);
+      window.removeEventListener("online", go);
+      done();
+    };
+    const timer = setTimeout(go, pauseMs);
+    window.addEventListener("online", go);
+  });
+}
+
+async function readStream(stream, heard, onEvent) {
   const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;
+    heard();
     rest += value.replaceAll("\r\n", "\n");
     for (let end = rest.indexOf("\n\n"); end >= 0; end = rest.indexOf("\n\n")) {
       const event = readEvent(rest.slice(0, end));

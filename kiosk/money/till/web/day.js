@@ -1,53 +1,72 @@
-// The totals of a day, and what is still open.
+// The totals of a day, and what somebody still has to look after.
 
 import { ask } from "./api.js";
 import { withCurrency } from "./money.js";
 import { today } from "./orders.js";
-import { stateWords } from "./words.js";
+import { OPEN_KINDS, wordsOf } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 
 export class DayView {
   constructor() {
-    $("totals-show").addEventListener("click", () => this.show());
+    this.round = 0;
+    $("day-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.show();
+    });
   }
 
   async show() {
     $("totals-day").value ||= today();
     $("day-problem").textContent = "";
+    const round = ++this.round;
     try {
-      this.draw(await ask("GET", `/v1/totals?day=${encodeURIComponent($("totals-day").value)}`));
+      const totals = await ask("GET", `/v1/totals?day=${encodeURIComponent($("totals-day").value)}`);
+      if (round === this.round) this.draw(totals);
     } catch (error) {
-      $("day-problem").textContent = error.message;
+      if (round === this.round) $("day-problem").textContent = error.message;
     }
   }
 
   draw(totals) {
     const rows = [
-      ["Received", totals.received],
-      ["Given back", totals.refunded],
-      ["Net", { count: "", amount: totals.net }],
-      ["Refunds under way", totals.refunds_open],
-      ...Object.entries(totals.orders).map(([state, sum]) => [`Orders: ${stateWords(state).word}`, sum]),
+      ["Received", totals.received, "received"],
+      ["Given back", totals.refunded, "refunded"],
+      ["Net", { count: "", amount: totals.net }, "net"],
+      ["Refunds under way", totals.refunds_open, "refunds-open"],
+      ...Object.entries(totals.orders)
+        .filter(([, sum]) => sum.count > 0)
+        .map(([state, sum]) => [`Bills: ${wordsOf({ state }).word}`, sum, `state-${state}`]),
     ];
-    $("totals-list").replaceChildren(...rows.map(([name, sum]) => row(name, sum, totals.currency)));
-    $("totals-open").replaceChildren();
-    if (totals.open.length === 0) $("totals-open").textContent = "Nothing is open.";
-    for (const item of totals.open) {
-      const line = document.createElement("p");
-      line.textContent = `${item.item}: ${withCurrency(item.amount, totals.currency)}. ${item.mend}`;
-      $("totals-open").append(line);
-    }
+    $("totals-list").replaceChildren(...rows.map((it) => row(it, totals.currency)));
+    $("totals-open").replaceChildren(...totals.open.map((item) => openItem(item, totals.currency)));
+    if (totals.open.length === 0) $("totals-open").append(entry("Nothing. Every bill has an end."));
   }
 }
 
-function row(name, { count, amount }, currency) {
+function row([name, { count, amount }, kind], currency) {
   const made = document.createElement("tr");
-  for (const [index, text] of [name, String(count), withCurrency(amount, currency)].entries()) {
+  made.dataset.sum = kind;
+  const head = document.createElement("th");
+  head.scope = "row";
+  head.textContent = name;
+  made.append(head);
+  for (const text of [String(count), withCurrency(amount, currency)]) {
     const cell = document.createElement("td");
+    cell.className = "money";
     cell.textContent = text;
-    if (index > 0) cell.className = "money";
     made.append(cell);
   }
+  return made;
+}
+
+function openItem(item, currency) {
+  const what = OPEN_KINDS[item.kind] ?? item.kind.replaceAll("_", " ");
+  return entry(`${what}: ${withCurrency(item.amount, currency)} (${item.item}). ${item.mend}`);
+}
+
+function entry(text) {
+  const made = document.createElement("li");
+  made.textContent = text;
   return made;
 }

@@ -2,24 +2,30 @@
 // It says what the till says and concludes nothing by itself; the order's id survives a reload.
 
 import { ask } from "./api.js";
-import { withCurrency } from "./money.js";
+import { parseSum, withCurrency } from "./money.js";
 import { asStaff } from "./staff.js";
-import { reasonText, stateWords } from "./words.js";
+import { wordsOf } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const ORDER_NAME = "smiletill-order";
 const LOOK_MS = 5_000; // also without news: a stream that silently died must not leave staff waiting
-const RUNNING = new Set(["open", "in_flight"]);
 
 export class PayingView {
-  constructor({ began, ended, receipt }) {
+  constructor({ began, ended, again, receipt }) {
     this.began = began;
     this.ended = ended;
     this.order = null;
+    this.isLate = false; // the end was unknown on this page, and is not any more
+    this.round = 0; // answers that were asked for before the newest change are out of date
+    this.asking = null;
     $("take-back").addEventListener("click", () => this.takeBack());
     $("close-elsewhere").addEventListener("click", () => this.closeElsewhere());
     $("outcome-receipt").addEventListener("click", () => receipt(this.order.order_id));
     $("next").addEventListener("click", () => this.leave());
+    $("again").addEventListener("click", () => {
+      again(this.order.lines.map(({ text, amount }) => ({ text, minorUnits: parseSum(amount) })));
+      this.leave();
+    });
     setInterval(() => this.isOn && this.order.state !== "paid" && this.look(), LOOK_MS);
   }
 
@@ -28,14 +34,21 @@ export class PayingView {
     return this.order !== null;
   }
 
+  /** Look at an order; what is known of it may be old, so the till is asked at once. */
   begin(order) {
     sessionStorage.setItem(ORDER_NAME, order.order_id);
     $("outcome-problem").textContent = "";
     this.draw(order);
     this.began();
+    this.look();
   }
 
-  /** Go on with the order that this tab was at before a reload; says whether there was one. */
+  /**
+   * Go on with the order that this tab was at before a reload.
+   *
+   * @returns {Promise<boolean>} whether there was one
+   * @throws {TillError} the till does not say
+   */
   async resume() {
     const orderId = sessionStorage.getItem(ORDER_NAME);
     if (!orderId) return false;
@@ -43,73 +56,98 @@ export class PayingView {
       this.begin(await ask("GET", `/v1/orders/${encodeURIComponent(orderId)}`));
       return true;
     } catch (error) {
-      if (error.status === 404) sessionStorage.removeItem(ORDER_NAME);
+      if (error.status !== 404) throw error;
+      sessionStorage.removeItem(ORDER_NAME);
       return false;
     }
   }
 
-  /** Ask the till how the order stands. */
-  async look() {
+  /** Ask the till how the order stands: one question at a time, and once more if asked meanwhile. */
+  look() {
+    if (this.asking) this.askAgain = true;
+    else this.asking = this.lookNow().finally(() => {
+      this.asking = null;
+      if (this.askAgain) {
+        this.askAgain = false;
+        this.look();
+      }
+    });
+    return this.asking;
+  }
+
+  async lookNow() {
     if (!this.order) return;
-    const orderId = this.order.order_id;
+    const round = this.round;
     try {
-      const order = await ask("GET", `/v1/orders/${encodeURIComponent(orderId)}`);
-      if (this.order?.order_id === orderId) this.draw(order);
+      const order = await ask("GET", this.path);
+      if (round === this.round && this.order) this.draw(order);
     } catch {
       // The header says that the connection is lost; the last state that was told stays shown.
     }
   }
 
-  /** Take news from the stream. */
-  heard(event) {
-    try {
-      if (this.order && JSON.parse(event.data).order_id === this.order.order_id) this.look();
-    } catch {
-      this.look();
-    }
+  /** Take news of an order; says whether it is this one. */
+  heard(news) {
+    if (this.order?.order_id !== news.order_id) return false;
+    this.look();
+    return true;
   }
 
   draw(order) {
+    const before = this.order?.order_id === order.order_id ? this.order : null;
+    this.isLate = before !== null && order.state !== "unknown" && (this.isLate || before.state === "unknown");
+    const focused = document.activeElement;
     this.order = order;
-    const declined = order.state === "open" && order.attempts > 0;
-    const { word, sign, help } = stateWords(declined ? "not_paid" : order.state);
-    $("outcome").dataset.state = declined ? "not_paid" : order.state;
-    if ($("outcome-word").textContent !== word) $("outcome-word").textContent = word;
-    $("outcome-sign").textContent = sign;
-    $("outcome-sum").textContent = withCurrency(order.amount, order.currency);
-    const again = declined ? "The bill is still at the kiosk: the customer may try again, or pay another way." : "";
-    $("outcome-help").textContent = [help, reasonText(order.reason), again].filter(Boolean).join(" ");
-    $("take-back").hidden = order.state !== "open";
-    $("close-elsewhere").hidden = !(order.state === "open" || order.state === "unknown");
+    this.round += 1;
+    const { word, sign, help, kind } = wordsOf(order);
+    $("outcome").dataset.state = kind;
+    set("outcome-word", word);
+    set("outcome-sign", sign);
+    set("outcome-sum", withCurrency(order.amount, order.currency));
+    set("outcome-help", [this.isLate ? "The bank’s word came late." : "", help].filter(Boolean).join(" "));
+    set("outcome-order", `Bill ${order.order_id}`);
+    const isOpen = order.state === "open";
+    $("take-back").hidden = !isOpen;
+    $("close-elsewhere").hidden = !(isOpen || order.state === "unknown");
     $("outcome-receipt").hidden = order.state !== "paid";
-    $("next").hidden = RUNNING.has(order.state);
+    $("again").hidden = !(order.state === "cancelled" && order.lines.length > 0);
+    $("next").hidden = isOpen || order.state === "in_flight";
+    // The button that had the focus may be hidden now. Never onto "Next customer": a key that
+    // comes late must not put the outcome away.
+    if ($("outcome").contains(focused) && focused.hidden) $("paying").focus();
   }
 
   async takeBack() {
-    await this.attempt(() => ask("DELETE", this.path));
+    $("outcome-problem").textContent = "";
+    $("take-back").disabled = true;
+    try {
+      this.draw(await ask("DELETE", this.path));
+    } catch (error) {
+      $("outcome-problem").textContent =
+        error.status === 0 ? "The till does not answer. The bill may still be at the kiosk." : error.message;
+      this.look();
+    } finally {
+      $("take-back").disabled = false;
+    }
   }
 
   async closeElsewhere() {
-    const isUnknown = this.order.state === "unknown";
+    $("outcome-problem").textContent = "";
+    const { path, order } = this;
     await asStaff(
       {
         title: "Paid another way",
-        text: isUnknown
+        text: order.state === "unknown"
           ? "The smile payment may still come in; it is then listed to be given back."
-          : "The kiosk will not charge this bill any more.",
+          : `The kiosk will not charge these ${withCurrency(order.amount, order.currency)} any more.`,
+        go: "Close this bill",
       },
-      async (who) => this.draw(await ask("POST", `${this.path}/close`, who)),
+      async (who) => {
+        const closed = await ask("POST", `${path}/close`, who);
+        if (this.order?.order_id === closed.order_id) this.draw(closed);
+      },
     );
-  }
-
-  async attempt(act) {
-    $("outcome-problem").textContent = "";
-    try {
-      this.draw(await act());
-    } catch (error) {
-      $("outcome-problem").textContent = error.message;
-      await this.look();
-    }
+    this.look();
   }
 
   get path() {
@@ -119,6 +157,12 @@ export class PayingView {
   leave() {
     sessionStorage.removeItem(ORDER_NAME);
     this.order = null;
+    this.round += 1;
     this.ended();
   }
+}
+
+/** Change a text only where it differs: a live region must not say the same again. */
+function set(id, text) {
+  if ($(id).textContent !== text) $(id).textContent = text;
 }

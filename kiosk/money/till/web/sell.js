@@ -10,50 +10,110 @@ const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "00", "0", "⌫"];
 
 export class SellView {
   /**
-   * @param {{currency: string}} till
    * @param {(order: object) => void} sent called with the order that the kiosk shows now
+   * @param {(order: object) => void} watch called with an order that somebody wants to look at
    */
-  constructor(till, sent) {
-    this.till = till;
+  constructor({ sent, watch }) {
     this.sent = sent;
+    this.watch = watch;
+    this.currency = "";
+    this.most = Infinity;
     this.digits = "";
+    this.busy = "";
+    this.menu = "";
     this.bill = new Bill(() => this.draw());
     this.drawKeypad();
     $("clear").addEventListener("click", () => this.bill.clear());
     $("send").addEventListener("click", () => this.send());
+    $("busy-look").addEventListener("click", () => this.lookAtBusy());
+    document.addEventListener("keydown", (event) => this.pressed(event));
   }
 
-  /** Read the menu; a till without one, or with a bad one, still takes typed amounts. */
-  async open() {
+  /** Take what the till says of itself. */
+  setUp({ currency, amount_max: most, in_progress: busy }) {
+    this.currency = currency;
+    this.most = parseSum(most) ?? Infinity;
+    this.showBusy(busy);
+  }
+
+  /** Go on with a bill that was sent before a reload; says whether the till has it. */
+  async resume() {
+    if (!this.bill.sentAs) return false;
+    try {
+      const order = await ask("GET", `/v1/orders/${encodeURIComponent(this.bill.sentAs)}`);
+      this.bill.clear();
+      this.sent(order);
+      return true;
+    } catch (error) {
+      if (error.status !== 404) throw error;
+      return false;
+    }
+  }
+
+  load(lines) {
+    this.bill.change(lines);
+  }
+
+  /** Draw the bill, and read the menu anew: a price may have changed. A till without a menu, or
+   * with a bad one, still takes typed amounts. */
+  async show() {
     this.draw();
-    $("sell-problem").textContent = "";
-    $("menu-card").hidden = true;
     try {
       this.drawMenu((await ask("GET", "/v1/menu")).items);
     } catch (error) {
-      if (error.status === 401 || error.status === 403) throw error;
-      $("sell-problem").textContent = error.message;
+      if (error.status !== 0) this.drawMenu([]);
+      if (error.code === "menu_bad" || error.code === "menu_unreadable") this.say(error.message);
     }
   }
 
+  /** Take news of an order: is the kiosk busy with it? */
+  heard(news) {
+    if (news.state === "open" || news.state === "in_flight") this.showBusy(news.order_id);
+    else if (news.order_id === this.busy) this.showBusy("");
+  }
+
+  showBusy(orderId) {
+    this.busy = orderId;
+    $("busy").hidden = !orderId;
+    $("busy-text").textContent = orderId ? `The kiosk is busy with bill ${orderId}.` : "";
+  }
+
+  async lookAtBusy() {
+    try {
+      this.watch(await ask("GET", `/v1/orders/${encodeURIComponent(this.busy)}`));
+    } catch (error) {
+      this.say(error.message);
+    }
+  }
+
+  say(text) {
+    $("sell-problem").textContent = text;
+  }
+
   drawKeypad() {
-    for (const sign of KEYS) {
+    const add = (sign, act) => {
       const button = document.createElement("button");
       button.type = "button";
       button.textContent = sign;
-      if (sign === "⌫") button.setAttribute("aria-label", "Delete the last digit");
-      button.addEventListener("click", () => this.typed(sign));
+      button.addEventListener("click", act);
       $("keypad").append(button);
+      return button;
+    };
+    for (const sign of KEYS) {
+      const button = add(sign, () => this.typed(sign));
+      if (sign === "⌫") button.setAttribute("aria-label", "Delete the last digit");
     }
-    const add = document.createElement("button");
-    add.type = "button";
-    add.id = "add-amount";
-    add.className = "add";
-    add.textContent = "Add to the bill";
-    add.addEventListener("click", () => {
-      if (this.bill.add("Amount", Number(this.digits || "0"))) this.typed("");
-    });
-    $("keypad").append(add);
+    const button = add("Add to the bill", () => this.add("Amount", Number(this.digits || "0")));
+    button.id = "add-amount";
+    button.className = "add";
+  }
+
+  /** Digits of a keyboard are typed wherever the focus is, but not into a field or a dialog. */
+  pressed(event) {
+    const isFree = !$("sell").hidden && !$("sell").inert && !document.querySelector("dialog[open]");
+    if (!isFree || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (/^[0-9]$/.test(event.key)) this.typed(event.key);
+    if (event.key === "Backspace") this.typed("⌫");
   }
 
   typed(sign) {
@@ -63,11 +123,21 @@ export class SellView {
     $("typed").textContent = formatSum(Number(this.digits || "0"));
   }
 
+  add(text, minorUnits) {
+    if (minorUnits === 0) this.say("Type an amount first.");
+    else if (!this.bill.add(text, minorUnits)) this.say("The bill is full: send it, then begin another.");
+    else this.typed("");
+  }
+
   drawMenu(items) {
+    const menu = JSON.stringify(items);
+    if (menu === this.menu) return;
+    this.menu = menu;
     $("menu").replaceChildren();
     $("menu-card").hidden = items.length === 0;
     for (const group of new Set(items.map((item) => item.group))) {
       const heading = document.createElement("h3");
+      heading.dir = "auto";
       heading.textContent = group || "Items";
       const grid = document.createElement("div");
       for (const item of items.filter((it) => it.group === group)) grid.append(this.menuButton(item));
@@ -80,61 +150,69 @@ export class SellView {
     button.type = "button";
     for (const text of [item, price]) {
       const span = document.createElement("span");
+      span.dir = "auto";
       span.textContent = text;
       button.append(span);
     }
-    button.addEventListener("click", () => this.bill.add(item, parseSum(price)));
+    button.addEventListener("click", () => this.add(item, parseSum(price)));
     return button;
   }
 
   draw() {
-    $("bill").replaceChildren(...this.bill.lines.map((line, index) => this.billLine(line, index)));
-    $("bill-empty").hidden = this.bill.lines.length > 0;
-    $("total").textContent = withCurrency(formatSum(this.bill.total), this.till.currency);
-    $("send").disabled = this.bill.total === 0;
-    $("clear").disabled = this.bill.lines.length === 0;
+    const { lines, total } = this.bill;
+    $("bill").replaceChildren(...lines.map((line, index) => this.billLine(line, index)));
+    $("bill").lastElementChild?.scrollIntoView({ block: "nearest" });
+    $("bill-empty").hidden = lines.length > 0;
+    $("total").textContent = withCurrency(formatSum(total), this.currency);
+    $("send").disabled = total === 0 || total > this.most;
+    $("clear").disabled = lines.length === 0;
+    this.say(
+      total > this.most
+        ? `This kiosk takes at most ${withCurrency(formatSum(this.most), this.currency)} for one bill.` : "",
+    );
   }
 
   billLine(line, index) {
     const row = document.createElement("li");
     const [text, sum, remove] = ["span", "span", "button"].map((tag) => document.createElement(tag));
+    text.dir = "auto";
     text.textContent = line.text;
     sum.textContent = formatSum(line.minorUnits);
     remove.type = "button";
     remove.textContent = "✕";
     remove.setAttribute("aria-label", `Remove ${line.text}`);
-    remove.addEventListener("click", () => this.bill.remove(index));
+    remove.addEventListener("click", () => {
+      this.bill.remove(index);
+      ($("bill").querySelectorAll("button")[Math.max(0, index - 1)] ?? $("sell")).focus();
+    });
     row.append(text, sum, remove);
     return row;
   }
 
-  /**
-   * Send the bill. The id is drawn here and kept until the bill changes, so that sending again
-   * after a lost answer is the same order and never a second one.
-   */
   async send() {
-    const content = JSON.stringify(this.bill.lines);
-    if (this.pending?.content !== content) this.pending = { content, id: newOrderId() };
-    $("send").disabled = true;
-    $("sell-problem").textContent = "";
+    const { lines, total } = this.bill;
+    const body = {
+      order_id: this.bill.id(),
+      amount: formatSum(total),
+      lines: lines.map(({ text, minorUnits }) => ({ text, amount: formatSum(minorUnits) })),
+    };
+    this.say("");
+    $("send").textContent = "Sending…";
+    // What is added while it is on its way would be on no bill at all.
+    $("sell").inert = true;
     try {
-      const order = await ask("POST", "/v1/orders", {
-        order_id: this.pending.id,
-        amount: formatSum(this.bill.total),
-        lines: this.bill.lines.map(({ text, minorUnits }) => ({ text, amount: formatSum(minorUnits) })),
-      });
-      this.pending = undefined;
+      const order = await ask("POST", "/v1/orders", body);
       this.bill.clear();
       this.sent(order);
     } catch (error) {
-      $("sell-problem").textContent =
-        error.status === 0 ? "The till does not answer. Send again: it stays one and the same bill." : error.message;
-      $("send").disabled = false;
+      this.say(
+        error.status === 0
+          ? "The till does not answer. Send again: it stays one and the same bill." : error.message,
+      );
+    } finally {
+      $("sell").inert = false;
+      $("send").textContent = "Send to the kiosk";
+      if (!$("sell").hidden) $("send").focus();
     }
   }
-}
-
-function newOrderId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(6));
-  return `t-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }
