@@ -82,3 +82,28 @@ class FakeDisk:
     def _alive(self) -> None:
         if self.is_off:
             raise PowerCutError
+
+
+class BigDisk:
+    """A disk that never fails and does not mind a hundred thousand records."""
+
+    def __init__(self, content: bytes = b"") -> None:
+        self.content = bytearray(content)
+        self.syncs = 0
+
+    def chunks(self) -> Iterator[bytes]:
+        for start in range(0, len(self.content), 1 << 20):
+            yield bytes(self.content[start : start + (1 << 20)])
+
+    def append(self, data: bytes) -> int:
+        self.content += data
+        return len(data)
+
+    def sync(self) -> None:
+        self.syncs += 1
+
+    def truncate(self, size: int) -> None:
+        del self.content[size:]
+
+    def close(self) -> None:
+        pass

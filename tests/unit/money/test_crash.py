@@ -60,9 +60,13 @@ class MoneyMachine(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
         self.room = MoneyRoom(self.folder)
+        self.shape()
         self.payers = 0
         self.alias = PayerAlias("a" + "0" * 16)
         self.told: list[tuple[str, Outcome]] = []
+
+    def shape(self) -> None:
+        """Say what the bank is like: here it settles at once and can be asked by key."""
 
     def teardown(self) -> None:
         shutil.rmtree(self.folder)
@@ -83,6 +87,7 @@ class MoneyMachine(RuleBasedStateMachine):
     def start_again(self, keep: int) -> None:
         durable = self.room.disk.durable
         self.room.restart(keep)
+        self.room.service._reconciler.resume()
         assert self.room.disk.durable.startswith(durable), "what was acknowledged is still there"
         for order_id, outcome in self.told:
             state = self.room.book.orders[order_id].state
@@ -173,6 +178,26 @@ class MoneyMachine(RuleBasedStateMachine):
 
 MoneyMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=30)
 TestMoneyMachine = MoneyMachine.TestCase
+
+
+class ShyMoneyMachine(MoneyMachine):
+    """The same with a bank that accepts first, tells news, and cannot be asked by key."""
+
+    def shape(self) -> None:
+        self.room.bank.settle_after_ms = 4_000
+        self.room.with_capabilities(lookup_by_key=False, events=True)
+
+    @rule(settle_after_ms=st.sampled_from([None, 300, 4_000, 100_000]), rejects=st.booleans())
+    def bank_changes(self, settle_after_ms, rejects):
+        self.room.bank.settle_after_ms, self.room.bank.rejects = settle_after_ms, rejects
+
+    @rule(copies=st.integers(1, 3))
+    def news_come_again(self, copies):
+        self.room.bank.news = self.room.bank.news[::-1] * copies
+
+
+ShyMoneyMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=30)
+TestShyMoneyMachine = ShyMoneyMachine.TestCase
 
 
 def pay_until_done(room: MoneyRoom) -> None:
