@@ -20,12 +20,13 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connectionpool import ConnectionPool
 from urllib3.exceptions import HTTPError
 from urllib3.response import HTTPResponse
 
@@ -115,7 +116,9 @@ class _Watch:
 class _Watched(HTTPConnection):
     """A connection whose phases are watched."""
 
-    watch: _Watch
+    def __init__(self, *args: Any, watch: _Watch, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.watch = watch
 
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
@@ -146,12 +149,15 @@ class _Adapter(HTTPAdapter):
 
     def __init__(self, watch: _Watch, tls: ssl.SSLContext | None) -> None:
         self._tls = tls
+        self._connection = partial(_Watched if tls is None else _WatchedTls, watch=watch)
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
-        base = _Watched if tls is None else _WatchedTls
-        pool = HTTPConnectionPool if tls is None else HTTPSConnectionPool
-        watched = type("_Connection", (base,), {"watch": watch})
-        kind = type("_Pool", (pool,), {"ConnectionCls": watched})
-        self.poolmanager.pool_classes_by_scheme = {"http" if tls is None else "https": kind}
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> ConnectionPool:
+        """Have the pool make connections that are watched."""
+        pool = super().get_connection_with_tls_context(*args, **kwargs)
+        # Not a class, but all that the pool does with it is to call it.
+        pool.ConnectionCls = self._connection  # type: ignore[attr-defined]
+        return pool
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Hand the TLS context to the connections."""
