@@ -15,6 +15,7 @@ The journal knows lines, not what they mean (kiosk/money/records.py) or add up t
 
 Invariants:
 
+- what was read at the start is on the disk before anything is done about it;
 - an acknowledged record is never lost silently: a tail that a cut-off write can leave is removed,
   anything else that does not read is `JournalDamagedError`, and the file stays as it is;
 - after a failed sync nothing more is written by this process, and the sync is never repeated: the
@@ -146,6 +147,9 @@ class Journal:
             reading = read_journal(storage.chunks(), take)
             if reading.torn_bytes:
                 storage.truncate(reading.position.offset)
+            # A killed process may have written its last record and not synced it. It was read, so
+            # it will be acted on (an intent may be sent again): it must survive a power cut too.
+            if reading.position.offset or reading.torn_bytes:
                 storage.sync()
             header = reading.header
             if header is not None:

@@ -15,6 +15,7 @@ import json
 import os
 import sys
 
+from tests.crash.harness.connectors import CONNECTORS
 from tests.crash.harness.report import mutant_hunt, real_runs, simulated_runs
 
 RUNS = {"real": 300, "simulated": 10_000}
@@ -25,13 +26,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, help="how many (300; simulated: 10000)")
     parser.add_argument("--seed", type=int, default=20_261_123)
     parser.add_argument("--only", type=int, metavar="K", help="repeat one run and tell its plan")
-    parser.add_argument("--connector", choices=("sandbox", "vrp"), help="default: in turn")
+    parser.add_argument("--connector", choices=CONNECTORS, help="default: in turn")
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--simulated", action="store_true")
     parser.add_argument("--mutants", action="store_true")
     parser.add_argument("--json", action="store_true", help="on one line")
     options = parser.parse_args(arguments)
-    connectors = ("sandbox",)
+    connectors = (options.connector,) if options.connector else CONNECTORS
     if options.mutants:
         report, is_right = mutant_hunt(options.seed, connectors, options.workers)
     elif options.simulated:

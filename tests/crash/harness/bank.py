@@ -8,6 +8,7 @@ nothing at all is executed (`Slot.FALSE_ANSWERS`).
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import select
 import signal
@@ -19,6 +20,10 @@ import kiosk.sandbox.bank.main as bank_main
 from kiosk.sandbox.bank import ledger as bank_ledger
 from kiosk.sandbox.bank import server as bank_server
 from kiosk.sandbox.bank import serving
+from kiosk.sandbox.bank.vrp import door as vrp_door
+from kiosk.sandbox.bank.vrp import oauth as vrp_oauth
+from kiosk.sandbox.bank.vrp import payments as vrp_payments
+from kiosk.sandbox.bank.vrp import server as vrp_server
 from kiosk.sandbox.bank.wire import Answer
 from tests.crash.harness.points import Notes, die
 from tests.crash.harness.shared import BankStep, Shared, Slot, fork_child
@@ -26,7 +31,8 @@ from tests.crash.harness.shared import BankStep, Shared, Slot, fork_child
 START_S_MAX = 20.0
 POLL_S = 0.004
 """Real seconds between two looks of the bank at who waits."""
-PAYMENT_PATHS = ("/payments",)
+PLAIN_PAYMENTS = "/payments"
+VRP_PAYMENTS = "/open-banking/v4.0/pisp/domestic-vrps"
 
 
 class BankChild:
@@ -81,24 +87,29 @@ def _prepare(shared: Shared, notes: Notes) -> None:
     def boot_clock_s() -> float:
         return shared.steady_ms() / 1_000
 
-    serving.boot_clock_s = boot_clock_s
-    bank_server.boot_clock_s = boot_clock_s
-    bank_main.POLL_S = POLL_S
+    for module in (serving, bank_server, vrp_server, vrp_oauth):
+        module.boot_clock_s = boot_clock_s
+    for module in (bank_main, vrp_door):
+        module.POLL_S = POLL_S
     _wrap_queue(shared)
     bank_main.Ledger = partial(bank_ledger.Ledger, wall_clock_s=shared.bank_wall_s)
     _wrap_handler(shared, notes)
     _wrap_ledger(shared)
+    _wrap_door(shared, notes)
 
 
 def _wrap_queue(shared: Shared) -> None:
-    server = bank_server.BankServer
+    """Let every listener say which leap of the clocks it has noticed; the slowest one counts."""
+    server = serving.BoundedServer
     service_actions = server.service_actions
+    noticed: dict[int, int] = {}
 
     def noticing(self) -> None:
         skipped_ms, before_s = shared[Slot.SKIPPED_MS], self._queue_empty_s
         service_actions(self)
         if self._queue_empty_s != before_s:
-            shared[Slot.BANK_SAW_MS] = skipped_ms
+            noticed[id(self)] = skipped_ms
+            shared[Slot.BANK_SAW_MS] = min(noticed.values())
 
     server.service_actions = noticing
 
@@ -114,7 +125,7 @@ def _step(shared: Shared, step: BankStep) -> None:
 
 
 def _is_payment(handler) -> bool:
-    return handler.command == "POST" and handler.path in PAYMENT_PATHS
+    return handler.command == "POST" and handler.path == PLAIN_PAYMENTS
 
 
 def _wrap_handler(shared: Shared, notes: Notes) -> None:
@@ -180,3 +191,54 @@ def _wrap_ledger(shared: Shared) -> None:
         remember(self, operation, *arguments)
 
     ledger.pay, ledger._remember = paying, remembering
+
+
+def _wrap_door(shared: Shared, notes: Notes) -> None:
+    """The same steps on the open-banking side of the bank."""
+    door, handler = vrp_door.Door, vrp_server._Handler
+    answer, right, send = door._answer, door._right, handler._send
+    remember = vrp_payments.remember
+
+    def is_payment(request) -> bool:
+        return request.method == "POST" and request.path == VRP_PAYMENTS
+
+    def reading(self, request):
+        if is_payment(request):
+            signature = request.headers.get("x-jws-signature", "")
+            notes.write(
+                what="arrived",
+                key=request.headers.get("x-idempotency-key"),
+                digest=hashlib.sha256(request.body + signature.encode()).hexdigest(),
+                at_ms=shared.steady_ms(),
+                for_ms=round(request.arrived_s * 1_000),
+            )
+            _step(shared, BankStep.READ)
+        return answer(self, request)
+
+    last_made: list[Answer] = []
+
+    def executing(self, request):
+        if not is_payment(request):
+            return right(self, request)
+        if last_made and shared.take_one(Slot.FALSE_ANSWERS):
+            return self._api._signed(last_made[-1])
+        found = right(self, request)
+        if found.status == 201:
+            last_made[:] = [Answer(201, json.loads(found.payload()))]
+        _step(shared, BankStep.COMMITTED)
+        return found
+
+    def remembering(turn, client_id, operation, *arguments):
+        if operation == "payment":
+            _step(shared, BankStep.IN_TRANSACTION)
+        return remember(turn, client_id, operation, *arguments)
+
+    def sending(self, found) -> None:
+        send(self, found)
+        if self.command == "POST" and self.path == VRP_PAYMENTS:
+            self.wfile.flush()
+            time.sleep(0.002)
+            _step(shared, BankStep.ANSWERED)
+
+    door._answer, door._right, handler._send = reading, executing, sending
+    vrp_payments.remember = remembering

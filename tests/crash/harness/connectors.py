@@ -4,26 +4,39 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from kiosk.domain.ids import IdempotencyKey
+from kiosk.domain.ids import IdempotencyKey, reference_of
 from kiosk.money.bank_secrets import SealedSecrets
+from kiosk.money.banks.exchange import Timeouts
 from kiosk.money.banks.port import BankContext
 from kiosk.money.banks.registry import open_bank
-from kiosk.money.banks.sandbox.exchange import Exchange, Timeouts
+from kiosk.money.banks.sandbox.exchange import Exchange
+from kiosk.money.banks.vrp.connector import VrpBank
+from kiosk.money.banks.vrp.options import read_options
+from kiosk.money.banks.vrp.transport import BankClock
 from kiosk.money.keys import MandateKeys
 from kiosk.sandbox.bank import oracle
 
-SHORT = Timeouts(connect_s=0.5, read_s=0.2, answer_s=0.4)
-"""Real seconds: a bank on the same machine answers in milliseconds."""
+CONNECTORS = ("sandbox", "vrp")
+PATIENCE_S = {"sandbox": 0.2, "vrp": 0.4}
+"""Real seconds that a connector waits for an answer here: the bank is on the same machine. The
+second one shakes hands over TLS first."""
 
 
-def open_connector(name: str, bank_folder: Path, keys: MandateKeys, folder: Path):
-    """Make a connector as money's composition root does, and shorten its patience."""
+def open_connector(
+    name: str, bank_folder: Path, keys: MandateKeys, folder: Path, wall_s: Callable[[], float]
+):
+    """Make a connector as money's composition root does, with short patience and our clock."""
+    patience_s = PATIENCE_S[name]
+    timeouts = Timeouts(connect_s=2 * patience_s, read_s=patience_s, answer_s=2 * patience_s)
     secrets = SealedSecrets(folder / "money" / "bank", keys)
-    bank = open_bank(name, BankContext(bank_folder, None, secrets, "GBP", {}))
-    bank._exchange = Exchange(SHORT)
+    context = BankContext(bank_folder, None, secrets, "GBP", {})
+    if name == "vrp":
+        return VrpBank(context, read_options({}), timeouts, BankClock(wall_s))
+    bank = open_bank(name, context)
+    bank._exchange = Exchange(timeouts)
     return bank
 
 
@@ -35,7 +48,8 @@ def executed(
     Raises:
         RuntimeError: The bank's own oracle and its books say different things.
     """
-    del name, keys
+    if name == "vrp":
+        return _executed_by_reference(bank_folder, keys)
     file = bank_folder / "sandbox" / "bank.db"
     uri = f"{file.absolute().as_uri()}?mode=ro"
     with contextlib.closing(sqlite3.connect(uri, uri=True)) as books:
@@ -49,6 +63,50 @@ def executed(
     return found
 
 
-def change_mandate(bank_folder: Path, ref: str, state: str) -> None:
-    """Let the payer or the bank change a mandate behind our back."""
-    oracle._control(bank_folder, "POST", "mandates", body={"ref": ref, "state": state})
+def _executed_by_reference(
+    bank_folder: Path, keys: Iterable[IdempotencyKey]
+) -> list[tuple[str, int]]:
+    """This bank is not told the order: what it books bears the reference of the attempt."""
+    found: list[tuple[str, int]] = []
+    for key in keys:
+        total = oracle.all_debits(bank_folder, reference_of(key))
+        if total.count:
+            share, rest = divmod(total.sum_minor_units, total.count)
+            found += [(key, share + (rest if place == 0 else 0)) for place in range(total.count)]
+    return found
+
+
+def change_mandate(name: str, bank_folder: Path, ref: str) -> None:
+    """Let the payer's bank suspend a mandate behind our back."""
+    if name == "vrp":
+        order = {"consent_id": ref, "decision": "suspend"}
+        oracle.control(bank_folder, "POST", "vrp/consents", body=order)
+    else:
+        order = {"ref": ref, "state": "suspended"}
+        oracle.control(bank_folder, "POST", "mandates", body=order)
+
+
+def set_ladder(bank_folder: Path, delay_s: int, final: str) -> None:
+    """Say when and how payments to come end at the open-banking side."""
+    last = {"settle": "ACSC", "reject": "RJCT", "block": "BLCK"}[final]
+    order = {"delays_s": {"ACSP": 0, last: delay_s}, "final": final}
+    oracle.control(bank_folder, "POST", "vrp/ladder", body=order)
+
+
+def trouble_events(bank_folder: Path, delay_s: int) -> None:
+    """Let news come late and in the wrong order."""
+    order = {"delay_s": delay_s, "newest_first": delay_s > 0}
+    oracle.control(bank_folder, "POST", "vrp/events", body=order)
+
+
+def forget_tokens(bank_folder: Path) -> None:
+    """Let the open-banking side refuse every token that it has given."""
+    oracle.control(bank_folder, "POST", "vrp/tokens", body={"life_s": None, "forget": True})
+
+
+def script_for(name: str, entry: dict) -> dict:
+    """Aim an entry of the fault script at a connector's own path."""
+    if name != "vrp":
+        return entry
+    longer = {"seconds": entry["seconds"] * 2} if "seconds" in entry else {}
+    return {**entry, **longer, "path": "/open-banking/v4.0/pisp/domestic-vrps"}

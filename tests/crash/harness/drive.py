@@ -19,7 +19,13 @@ from kiosk.money.ledger import read_book
 from kiosk.money.records import ResultCorrected, ResultStored
 from kiosk.sandbox.bank import oracle
 from tests.crash.harness.bank import BankChild
-from tests.crash.harness.connectors import executed
+from tests.crash.harness.connectors import (
+    executed,
+    forget_tokens,
+    script_for,
+    set_ladder,
+    trouble_events,
+)
 from tests.crash.harness.life import KEY, PIN, World, live
 from tests.crash.harness.plan import Damage, Plan
 from tests.crash.harness.points import Kill, read_notes
@@ -99,7 +105,10 @@ class _Run:
     def carry_out(self) -> None:
         plan = self.plan
         for entry in plan.trouble.script:
-            oracle.add_fault(self.world.bank_folder, entry)
+            oracle.add_fault(self.world.bank_folder, script_for(plan.connector, entry))
+        if plan.connector == "vrp":
+            set_ladder(self.world.bank_folder, *plan.ladder)
+            trouble_events(self.world.bank_folder, plan.events_late_s)
         self.live(1, plan.kills[0])
         self.between()
         self.live(2, plan.kills[1])
@@ -146,7 +155,9 @@ class _Run:
 
     def _compare_with_stored(self, news: list[dict]) -> None:
         entry = self._book().orders.get(self.world.order_id)
-        self.violations += compare_with_stored(news, None if entry is None else entry.state)
+        self.violations += compare_with_stored(
+            news, read_notes(self.world.notes), None if entry is None else entry.state
+        )
 
     def between(self) -> None:
         """What happens to the machine while it is off."""
@@ -155,7 +166,9 @@ class _Run:
             self.bank.start()  # else a bank that died stays away until the last life
         self.shared.skip(plan.trouble.hours_between * HOUR_MS)
         self.shared[Slot.MONEY_WALL_MS] = plan.wall_jumps_s[1] * 1_000
-        if plan.trouble.token_is_bad:
+        if plan.trouble.token_is_bad and plan.connector == "vrp" and self.bank.is_alive():
+            forget_tokens(self.world.bank_folder)
+        elif plan.trouble.token_is_bad:
             token = self.world.bank_folder / TOKEN
             shutil.copy(token, token.with_suffix(".kept"))
             token.write_text("not-the-token")
@@ -198,6 +211,7 @@ class _Run:
         self.shared.calm()
         self.bank.start()
         oracle.clear_faults(self.world.bank_folder)
+        trouble_events(self.world.bank_folder, 0)
 
     def judge(self) -> None:
         settled: list[tuple[str, int]] = []

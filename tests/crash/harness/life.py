@@ -97,7 +97,9 @@ class Life:
         started_s = time.monotonic()
         storage = CrashStorage(world.journal, self.steps, self.notes, now_ms, trouble)
         keys = MandateKeys(world.folder / "money" / "keys", KEY)
-        connector = open_connector(world.plan.connector, world.bank_folder, keys, world.folder)
+        connector = open_connector(
+            world.plan.connector, world.bank_folder, keys, world.folder, self._wall_s
+        )
         self.bank = CrashBank(connector, self.steps, self.notes, now_ms)
         self.service = MoneyService(storage, keys, self.bank, self.clock, CONFIG)
         self.service._reconciler.recover()
@@ -105,6 +107,9 @@ class Life:
         if resume is not None:
             resume()
         self.tell(what="ready", after_s=time.monotonic() - started_s)
+
+    def _wall_s(self) -> float:
+        return self.clock.now().timestamp()
 
     def _shoot(self, kill: Kill | None) -> None:
         shared = self.world.shared
@@ -131,7 +136,7 @@ class Life:
         self.ask(OpenMandate(self.world.alias, DEFAULT_LIMITS, PIN), FACES)
         if self.plan.trouble.mandate_state:
             ref = self.service._mandates.ref_of(self.world.alias)
-            change_mandate(self.world.bank_folder, ref, self.plan.trouble.mandate_state)
+            change_mandate(self.plan.connector, self.world.bank_folder, ref)
         self.steps.is_armed = True
 
     def open_order(self, extra: int = 0) -> None:

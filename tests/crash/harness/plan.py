@@ -100,6 +100,18 @@ TROUBLES: tuple[Trouble, ...] = (
 )  # fmt: skip
 
 
+VRP_KILLS = tuple(f"accepted.{it}" for it in ("before", "half", "written", "synced"))
+"""Steps that only a bank has that accepts first and settles later."""
+VRP_TROUBLES: tuple[Trouble, ...] = (
+    *TROUBLES,
+    Trouble("F7", "wrong signature", (_fault("wrong_signature"), _look_up("wrong_signature"))),
+    Trouble("F7", "another answer's signature", (_fault("stale_signature", 20),)),
+)
+LADDERS = ((0, "settle"), (0, "settle"), (2, "settle"), (60, "settle"), (2, "reject"),
+           (60, "reject"), (2, "block"))  # fmt: skip
+"""Seconds from acceptance to the end, and the end, at the open-banking side."""
+
+
 class Till:
     """What the till does beside asking for the money."""
 
@@ -145,6 +157,9 @@ class Plan:
     """F13: how wrong the terminal's time of day is from the payment on, and after the restart."""
     disk: DiskTrouble | None = None
     damage: str = Damage.NONE
+    ladder: tuple[int, str] = (0, "settle")
+    events_late_s: int = 0
+    """F8: how late the open-banking side tells its news, newest first."""
     pays_again: bool = True
     """Whether an order that is open at the end is paid once more or taken back."""
     tags: frozenset[str] = field(default=frozenset())
@@ -154,6 +169,8 @@ class Plan:
         parts.append(f"bank: {self.trouble.tag} {self.trouble.name}")
         parts.append("kills: " + ", ".join(str(kill or "-") for kill in self.kills))
         parts.append(f"till: {self.till}" + (f" at {self.abort_at}" if self.abort_at else ""))
+        if self.connector == "vrp":
+            parts.append(f"ladder: {self.ladder}, news {self.events_late_s} s late")
         if any(self.wall_jumps_s):
             parts.append(f"clock jumps: {self.wall_jumps_s} s")
         if self.disk is not None:
@@ -174,9 +191,15 @@ def _dealt(seed: int, name: str, pack: tuple, number: int):
 def make_plan(seed: int, number: int, connectors: tuple[str, ...]) -> Plan:
     """Draw a run."""
     chance = random.Random(f"{seed} run {number}")
-    trouble: Trouble = _dealt(seed, "troubles", TROUBLES, number)
-    first: str = _dealt(seed, "first kills", FIRST_KILLS, number)
-    second: str = _dealt(seed, "second kills", RECOVERY_KILLS, number)
+    turn, place = divmod(number, len(connectors))
+    connector = connectors[place]
+    is_vrp = connector == "vrp"
+    troubles = VRP_TROUBLES if is_vrp else TROUBLES
+    first_kills = FIRST_KILLS + VRP_KILLS if is_vrp else FIRST_KILLS
+    second_kills = RECOVERY_KILLS + VRP_KILLS if is_vrp else RECOVERY_KILLS
+    trouble: Trouble = _dealt(seed, f"{connector} troubles", troubles, turn)
+    first: str = _dealt(seed, f"{connector} first kills", first_kills, turn)
+    second: str = _dealt(seed, f"{connector} second kills", second_kills, turn)
     if first.endswith(".half") and chance.random() < 0.7:
         second = chance.choice(TORN_KILLS)
     nth = 1
@@ -206,7 +229,12 @@ def make_plan(seed: int, number: int, connectors: tuple[str, ...]) -> Plan:
     tags |= {"F13"} if any(jumps) else set()
     tags |= {"F14"} if disk else set()
     tags |= {"F15"} if damage else set()
+    ladder = chance.choice(LADDERS) if is_vrp else (0, "settle")
+    events_late_s = chance.choice((0, 0, 30, 200)) if is_vrp else 0
+    tags |= {"F8"} if is_vrp else set()
+    tags |= {"F12"} if ladder[1] != "settle" else set()
     return Plan(
-        seed, number, connectors[number % len(connectors)], trouble, kills, till, abort_at,
-        chance.randint(100, 4_900), jumps, disk, damage, chance.random() < 0.5, frozenset(tags),
+        seed, number, connector, trouble, kills, till, abort_at,
+        chance.randint(100, 4_900), jumps, disk, damage, ladder, events_late_s,
+        chance.random() < 0.5, frozenset(tags),
     )  # fmt: skip

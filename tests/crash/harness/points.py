@@ -18,6 +18,7 @@ import os
 import re
 import signal
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -107,12 +108,21 @@ class CrashStorage(FileStorage):
         self._now_ms = now_ms
         self._trouble = trouble
         self._waiting = b""
+        self._is_opening = False
         self._record = "header"
+
+    def chunks(self) -> Iterator[bytes]:
+        self._is_opening = True
+        self._waiting = b""  # whatever is read may not be synced yet
+        for piece in super().chunks():
+            self._waiting += piece
+            yield piece
 
     def append(self, data: bytes) -> int:
         found = _KIND.search(data)
         self._record = found[1].decode() if found else "header"
         self._steps.pass_by(f"{self._record}.before")
+        self._notes.write(what="begun", kind=self._record, at_ms=self._now_ms())
         if self._steps.is_due(f"{self._record}.half"):
             super().append(data[: len(data) // 2])
             die()
@@ -130,6 +140,8 @@ class CrashStorage(FileStorage):
             raise OSError(self._code, os.strerror(self._code))
         super().sync()
         for line in self._waiting.splitlines(keepends=True):
+            if not line.endswith(b"\n"):
+                break
             body = json.loads(line[line.index(b" {") :])
             self._notes.write(
                 what="stored",
@@ -141,12 +153,16 @@ class CrashStorage(FileStorage):
                 end=body.get("end"),
             )
         self._waiting = b""
+        if self._is_opening:
+            self._is_opening = False
+            return
         self._steps.pass_by(f"{self._record}.synced")
 
     def truncate(self, size: int) -> None:
         self._steps.pass_by("truncate.before")
-        self._waiting = b""
+        # Both a torn tail and a failed write are at the end; what was read stays at the front.
         super().truncate(size)
+        self._waiting = self._waiting[:size] if self._is_opening else b""
         self._steps.pass_by("truncate.after")
 
     def _is_troubled(self, call: str) -> bool:

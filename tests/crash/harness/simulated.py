@@ -174,7 +174,7 @@ class SimulatedRun:
             self.bank.on_submit = lambda _prepared: None
         self.content = disk.durable + disk.unsynced if settles else disk.after_power_cut()
         state = stored(self.content)[2].get(ORDER)
-        self.violations += compare_with_stored(self.told[told_before:], state)
+        self.violations += compare_with_stored(self.told[told_before:], self.world.notes, state)
         return service
 
     def meddle(self, service: MoneyService) -> None:

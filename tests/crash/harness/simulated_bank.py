@@ -69,7 +69,7 @@ PROFILES = (
 )  # fmt: skip
 
 FAULTS = (
-    "not_sent", "lost", "no_answer", "late", "status_before", "status_after",
+    "not_sent", "lost", "no_answer", "late", "late", "status_before", "status_after",
     "decline", "refuse_send", "slow",
 )  # fmt: skip
 
@@ -139,6 +139,10 @@ class SimulatedBank(FakeBank):
                 delay_ms = self.world.chance.randint(1, 9_900)
                 now_ms = self.world.now_ms
                 self.on_way.append((now_ms + delay_ms, now_ms, prepared))
+                power = self.world.power
+                if power.cut_at and self.world.chance.random() < 0.4:
+                    # The next life then asks while the request is still on its way.
+                    power.cut_at = power.steps + self.world.chance.randint(1, 3)
                 return UNCLEAR
             case "status_before":
                 return BankAnswer(OutcomeKind.UNKNOWN, "bank_status_503")

@@ -93,6 +93,7 @@ class SimulatedDisk:
         self.trouble: tuple[str, str, int] | None = None
         """Record, call (`append` or `sync`) and errno of one failure."""
         self._record = "header"
+        self._is_opening = False
 
     def after_power_cut(self) -> bytes:
         """Return what the next life finds."""
@@ -108,12 +109,14 @@ class SimulatedDisk:
         return self.durable + bytes(kept)
 
     def chunks(self) -> Iterator[bytes]:
+        self._is_opening = True
         yield self.durable + self.unsynced
 
     def append(self, data: bytes) -> int:
         found = _KIND.search(data)
         self._record = found[1].decode() if found else "header"
         self._world.power.step(f"{self._record}.before")
+        self._world.note(what="begun", kind=self._record)
         if self._fails("append"):
             self.unsynced += data[: len(data) // 2]
             raise OSError(errno.ENOSPC, "full")
@@ -122,6 +125,11 @@ class SimulatedDisk:
         return len(data)
 
     def sync(self) -> None:
+        if self._is_opening:
+            self._is_opening = False
+            self.durable, self.unsynced = self.durable + self.unsynced, b""
+            self._world.power.step("opened")
+            return
         if self._fails("sync"):
             # The kernel has dropped the bytes and will say nothing of it again.
             self.unsynced = b""

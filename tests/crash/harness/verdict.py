@@ -92,7 +92,9 @@ def judge(evidence: Evidence) -> list[Violation]:
     ]
 
 
-def compare_with_stored(news: list[dict], state: OrderState | None) -> Iterable[Violation]:
+def compare_with_stored(
+    news: list[dict], notes: list[dict], state: OrderState | None
+) -> Iterable[Violation]:
     """What was told last in a life must be what the next life finds."""
     last = next((it for it in reversed(news) if it["what"] in {"paid", "status"}), None)
     if last is None:
@@ -104,7 +106,8 @@ def compare_with_stored(news: list[dict], state: OrderState | None) -> Iterable[
     if said == OrderState.CANCELLED.value and state is not OrderState.CANCELLED:
         yield Violation(Kind.TOLD_UNSTORED, f"cancelled told, {state} stored")
     refused = said == Outcome.NOT_PAID.value and last["reason"] != "journal_write_failed"
-    if refused and state is OrderState.IN_FLIGHT:
+    began = any(it.get("kind") == "intent" and it["at_ms"] >= last["at_ms"] for it in notes)
+    if refused and not began and state is OrderState.IN_FLIGHT:
         yield Violation(Kind.TOLD_UNSTORED, "not paid told, in flight stored")
 
 
@@ -166,7 +169,9 @@ def _sends(evidence: Evidence) -> Iterable[Violation]:
             if at_ms - sent.get(key, at_ms) > KEY_LIFE_MS:
                 yield Violation(Kind.LATE_SEND, "after 23 h")
             sent.setdefault(key, at_ms)
-            if digests.setdefault(key, note["digest"]) != note["digest"]:
+            # Who lost the intent signs anew; the body is judged by the bank's own comparison.
+            same = digests.setdefault(key, note["digest"]) == note["digest"]
+            if not same and not evidence.is_rolled_back:
                 yield Violation(Kind.UNLIKE_RESEND, "body or headers differ")
 
 
@@ -176,7 +181,8 @@ def _requests(evidence: Evidence) -> Iterable[Violation]:
         by_key[request["key"]].append(request)
     for unsorted in by_key.values():
         requests = sorted(unsorted, key=lambda it: it["at_ms"])
-        if len({request["digest"] for request in requests}) > 1:
+        digests = {request["digest"] for request in requests}
+        if len(digests) > 1 and not evidence.is_rolled_back:
             yield Violation(Kind.UNLIKE_RESEND, "by the bank's log")
         for before, after in itertools.pairwise(requests):
             # From before the one arrived until after the other did: the longest it can have been.

@@ -52,6 +52,18 @@ def test_each_append_is_synced_before_it_returns():
     assert (disk.appends, disk.syncs) == (2, 2)
 
 
+def test_what_was_read_is_on_the_disk_before_it_is_acted_on():
+    """A killed process wrote a record and did not sync it: the next one does, then a power cut."""
+    disk = FakeDisk()
+    journal, _, _ = opened(disk)
+    line = format_line(b"{}", journal._position)
+    after_kill = FakeDisk(durable=disk.durable, unsynced=line)
+    _, bodies, _ = opened(after_kill)
+
+    assert [b"{}"] == bodies
+    assert [b"{}"] == opened(after_kill.restart())[1]
+
+
 def test_short_writes_are_completed():
     """A disk that takes 7 bytes at a time gets the whole record."""
     disk = FakeDisk(take_at_most=7)
