@@ -62,9 +62,17 @@ def test_every_reason_of_the_eyes_and_of_the_bank_has_sentences(repository, lang
     """Frames that do not count, and refusals of a mandate or a bank."""
     _, reasons = LANGUAGES[language]
     eyes = {reason.value for reason in Reason}
-    table = (repository / "kiosk/money/banks/sandbox/connector.py").read_text()
-    bank = set(re.findall(r'"((?:limit|mandate|insufficient|currency|declined)_[a-z_]+)"', table))
-    bank -= {"mandate_not_found", "mandate_ref"}  # the connector's own, about opening a mandate
+    folder = repository / "kiosk/money/banks"
+    table = "".join(file.read_text() for file in sorted(folder.rglob("*.py")))
+    bank = set(
+        re.findall(
+            r'"((?:limit|mandate|insufficient|currency|declined|authentication|card)_[a-z_]+)"',
+            table,
+        )
+    )
+    # The connectors' own, about opening a mandate, and words of the card network that they read.
+    bank -= {"mandate_not_found", "mandate_ref"}
+    bank -= {"authentication_failed", "card_error", "card_velocity_exceeded"}
 
     assert eyes | bank <= set(reasons)
     assert len(bank) >= 8

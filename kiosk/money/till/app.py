@@ -112,6 +112,7 @@ def create_app(parts: TillParts) -> FastAPI:
     _add_nexo(app, parts)
     _add_orders(app, parts)
     _add_office(app, parts)
+    _add_kiosk(app, parts)
     _add_events(app, parts)
     _add_pages(app)
     add_document(app)
@@ -264,6 +265,10 @@ def _add_office(app: FastAPI, parts: TillParts) -> None:
     async def totals(request: Request, day: date | None = None) -> Response:
         await parts.key(request)
         return _told(await run(rest.totals, day))
+
+
+def _add_kiosk(app: FastAPI, parts: TillParts) -> None:
+    rest, run = parts.rest, parts.run
 
     @app.get(
         "/v1/menu",
