@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     connectors = (options.connector,) if options.connector else CONNECTORS
     if options.mutants:
-        report, is_right = mutant_hunt(options.seed, connectors, options.workers)
+        report, is_right = mutant_hunt(options.seed, connectors, options.workers, options.only)
     elif options.simulated:
         runs = options.runs or RUNS["simulated"]
         report, is_right = simulated_runs(options.seed, runs, options.workers, options.only)

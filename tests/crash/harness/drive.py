@@ -17,13 +17,13 @@ from kiosk.money.book import Book
 from kiosk.money.errors import JournalDamagedError
 from kiosk.money.ledger import read_book
 from kiosk.money.records import ResultCorrected, ResultStored
-from kiosk.sandbox.bank import oracle
 from tests.crash.harness.bank import BankChild
 from tests.crash.harness.connectors import (
     executed,
     forget_tokens,
     script_for,
     set_ladder,
+    told,
     trouble_events,
 )
 from tests.crash.harness.life import KEY, PIN, World, live
@@ -105,7 +105,7 @@ class _Run:
     def carry_out(self) -> None:
         plan = self.plan
         for entry in plan.trouble.script:
-            oracle.add_fault(self.world.bank_folder, script_for(plan.connector, entry))
+            told(self.world.bank_folder, "POST", "faults", script_for(plan.connector, entry))
         if plan.connector == "vrp":
             set_ladder(self.world.bank_folder, *plan.ladder)
             trouble_events(self.world.bank_folder, plan.events_late_s)
@@ -210,7 +210,7 @@ class _Run:
             kept.replace(self.world.bank_folder / TOKEN)
         self.shared.calm()
         self.bank.start()
-        oracle.clear_faults(self.world.bank_folder)
+        told(self.world.bank_folder, "DELETE", "faults")
         trouble_events(self.world.bank_folder, 0)
 
     def judge(self) -> None:

@@ -36,6 +36,7 @@ from kiosk.link.protocol import (
     OpenOrder,
     Role,
 )
+from kiosk.money.banks.errors import BankUnreachableError
 from kiosk.money.config import HashCost, MoneyConfig
 from kiosk.money.keys import MandateKeys
 from kiosk.money.service import MoneyService
@@ -49,6 +50,7 @@ PIN = "482913"
 FACES = Hello(PROTOCOL_VERSION, Role.FACES, CameraKind.DEVICE)
 TILL = Hello(PROTOCOL_VERSION, Role.TILL)
 CONFIG = MoneyConfig(hash_cost=HashCost(time_cost=1, memory_kib=8, parallelism=1))
+ENROL_TRIES_MAX = 20
 LOOKS_MAX = 12
 LOOK_EVERY_MS = 61_000
 """More than `MoneyConfig.reconcile_every_s_max`, so that everything open is due."""
@@ -133,7 +135,13 @@ class Life:
         self.steps.pass_by("tell.after")
 
     def enrol(self) -> None:
-        self.ask(OpenMandate(self.world.alias, DEFAULT_LIMITS, PIN), FACES)
+        for attempt in range(ENROL_TRIES_MAX):
+            try:
+                self.ask(OpenMandate(self.world.alias, DEFAULT_LIMITS, PIN), FACES)
+                break
+            except BankUnreachableError:  # short patience on a busy machine; it may be repeated
+                if attempt == ENROL_TRIES_MAX - 1:
+                    raise
         if self.plan.trouble.mandate_state:
             ref = self.service._mandates.ref_of(self.world.alias)
             change_mandate(self.plan.connector, self.world.bank_folder, ref)

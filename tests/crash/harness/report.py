@@ -48,10 +48,11 @@ def real_runs(
 
     started_s = time.monotonic()
     found = [Outcomes(**it) for it in spread(numbers, workers, carry_out, "kills")]
+    aim = f" --connector {connectors[0]}" if len(connectors) == 1 else ""
     for it in [it for it in found if it.violations][:SHOWN_MAX]:
         sys.stderr.write(
             f"\nVIOLATION {it.violations}\n  {it.plan}\n"
-            f"  again: ./run crash --seed {seed} --only {it.number}\n"
+            f"  again: ./run crash --seed {seed} --only {it.number}{aim}\n"
         )
     counts = add_up(found)
     report = {
@@ -102,12 +103,15 @@ def simulated_runs(seed: int, runs: int, workers: int, only: int | None) -> tupl
     return report, len(found) == len(numbers) and not counts
 
 
-def mutant_hunt(seed: int, connectors: tuple[str, ...], workers: int) -> tuple[dict, bool]:
+def mutant_hunt(
+    seed: int, connectors: tuple[str, ...], workers: int, only: int | None
+) -> tuple[dict, bool]:
     """Try every mutant; returns the report and whether none survived."""
-    found = spread(range(len(MUTANTS)), workers, partial(hunt, seed, connectors), "mutants")
+    numbers = range(len(MUTANTS)) if only is None else [only]
+    found = spread(numbers, workers, partial(hunt, seed, connectors), "mutants")
     caught = [it for it in found if it["caught_by"]]
-    report = {"mutants": len(MUTANTS), "caught": len(caught), "seed": seed, "list": found}
-    return report, len(caught) == len(MUTANTS)
+    report = {"mutants": len(numbers), "caught": len(caught), "seed": seed, "list": found}
+    return report, len(caught) == len(numbers)
 
 
 def spread(

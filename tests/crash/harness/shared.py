@@ -19,7 +19,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 PR_SET_PDEATHSIG = 1
-NOTICE_S_MAX = 0.015
+NOTICE_S_MAX = 0.04
 """Real seconds that the bank is given to notice a leap; a dead one never does."""
 
 
