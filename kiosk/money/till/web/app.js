@@ -35,7 +35,7 @@ function show(name) {
     else button.removeAttribute("aria-current");
     button.disabled = !isIn;
   }
-  $("sign-out").hidden = !isIn;
+  $("sign-out").hidden = $("link").hidden = !isIn;
   if (name === "sell") sell.show();
   if (name === "orders") orders.show();
   if (name === "day") day.show();

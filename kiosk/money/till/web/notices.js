@@ -18,21 +18,22 @@ export function lateNews(news, watch) {
   text.textContent = `Late word of the bank: the bill of ${sum} (${news.order_id}) is ${wordsOf(news).word}.`;
   notice.append(
     text,
-    button("Look at it", async () => {
+    button("Look at it", news.order_id, async () => {
       watch(await ask("GET", `/v1/orders/${encodeURIComponent(news.order_id)}`));
       notice.remove();
     }),
-    button("Seen", () => notice.remove()),
+    button("Seen", news.order_id, () => notice.remove()),
   );
   place.append(notice);
   // The oldest goes; the day's view lists whatever still needs somebody.
   if (place.children.length > NOTICES_MAX) place.firstElementChild.remove();
 }
 
-function button(text, act) {
+function button(text, which, act) {
   const made = document.createElement("button");
   made.type = "button";
   made.textContent = text;
+  made.setAttribute("aria-label", `${text}: ${which}`);
   made.addEventListener("click", () => Promise.resolve(act()).catch(() => {}));
   return made;
 }

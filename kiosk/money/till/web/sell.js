@@ -78,6 +78,15 @@ export class SellView {
     $("busy-text").textContent = orderId ? `The kiosk is busy with bill ${orderId}.` : "";
   }
 
+  /** Ask what the kiosk is busy with; the news may have been missed. */
+  async lookWhoIsBusy() {
+    try {
+      this.showBusy((await ask("GET", "/v1/diagnosis")).in_progress);
+    } catch {
+      // The refusal is on the page already, with the bill's id in its words.
+    }
+  }
+
   async lookAtBusy() {
     try {
       this.watch(await ask("GET", `/v1/orders/${encodeURIComponent(this.busy)}`));
@@ -209,6 +218,7 @@ export class SellView {
         error.status === 0
           ? "The till does not answer. Send again: it stays one and the same bill." : error.message,
       );
+      if (error.code === "busy") this.lookWhoIsBusy();
     } finally {
       $("sell").inert = false;
       $("send").textContent = "Send to the kiosk";
