@@ -29,6 +29,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--connector", choices=CONNECTORS, help="default: in turn")
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--simulated", action="store_true")
+    parser.add_argument(
+        "--clock-stands-still",
+        action="store_true",
+        help="simulated: the time of day does not pass while the terminal is off",
+    )
     parser.add_argument("--mutants", action="store_true")
     parser.add_argument("--json", action="store_true", help="on one line")
     options = parser.parse_args(arguments)
@@ -37,7 +42,13 @@ def main(arguments: list[str] | None = None) -> int:
         report, is_right = mutant_hunt(options.seed, connectors, options.workers, options.only)
     elif options.simulated:
         runs = options.runs or RUNS["simulated"]
-        report, is_right = simulated_runs(options.seed, runs, options.workers, options.only)
+        report, is_right = simulated_runs(
+            options.seed,
+            runs,
+            options.workers,
+            options.only,
+            clock_stands_still=options.clock_stands_still,
+        )
     else:
         runs = options.runs or RUNS["real"]
         report, is_right = real_runs(options.seed, runs, connectors, options.workers, options.only)

@@ -74,18 +74,19 @@ def real_runs(
     return report, len(found) == len(numbers) and not counts
 
 
-def simulated_runs(seed: int, runs: int, workers: int, only: int | None) -> tuple[dict, bool]:
+def simulated_runs(
+    seed: int, runs: int, workers: int, only: int | None, *, clock_stands_still: bool
+) -> tuple[dict, bool]:
     """Carry out runs in the simulated world; returns the report and whether all is right."""
     numbers = range(runs) if only is None else [only]
     started_s = time.monotonic()
-    found = [
-        SimulatedOutcome(**it)
-        for it in spread(numbers, workers, partial(simulate, seed), "power cuts")
-    ]
+    carry_out = partial(simulate, seed, clock_stands_still=clock_stands_still)
+    aim = " --clock-stands-still" if clock_stands_still else ""
+    found = [SimulatedOutcome(**it) for it in spread(numbers, workers, carry_out, "power cuts")]
     for it in [it for it in found if it.violations][:SHOWN_MAX]:
         sys.stderr.write(
             f"\nVIOLATION {it.violations}\n  {it.plan}\n"
-            f"  again: ./run crash --simulated --seed {seed} --only {it.number}\n"
+            f"  again: ./run crash --simulated --seed {seed} --only {it.number}{aim}\n"
         )
     counts = add_up(found)
     report = {

@@ -90,8 +90,11 @@ def make_template(folder: Path) -> Template:
 class SimulatedRun:
     """One run."""
 
-    def __init__(self, seed: int, number: int, template: Template) -> None:
+    def __init__(
+        self, seed: int, number: int, template: Template, *, clock_stands_still: bool = False
+    ) -> None:
         self.number = number
+        self.clock_stands_still = clock_stands_still
         self.chance = chance = random.Random(f"{seed} simulated {number}")
         self.world = World(chance)
         self.profile = chance.choice(PROFILES)
@@ -142,6 +145,8 @@ class SimulatedRun:
         world.booted_ms = world.now_ms
         if chance.random() < 0.2:
             world.wall_error_ms = chance.choice((-HOUR_MS, HOUR_MS, -200_000, 200_000, 0))
+        if self.clock_stands_still:
+            world.wall_error_ms = -off_ms
         self.bank.is_measured = False
         self.bank.go_on()
 
@@ -300,9 +305,12 @@ def stored(content: bytes) -> tuple[list[tuple[str, int]], set[str], dict[OrderI
     return settled, refused, {name: entry.state for name, entry in book.orders.items()}
 
 
-def simulate(seed: int, numbers: Iterable[int], folder: Path) -> Iterable[dict]:
+def simulate(
+    seed: int, numbers: Iterable[int], folder: Path, *, clock_stands_still: bool = False
+) -> Iterable[dict]:
     """Carry runs out."""
     logging.disable(logging.CRITICAL)
     template = make_template(folder)
     for number in numbers:
-        yield dataclasses.asdict(SimulatedRun(seed, number, template).carry_out())
+        run = SimulatedRun(seed, number, template, clock_stands_still=clock_stands_still)
+        yield dataclasses.asdict(run.carry_out())

@@ -18,6 +18,7 @@ from kiosk.money.banks.port import (
     BankAnswer,
     BankEvent,
     BankHealth,
+    BankMandate,
     Capabilities,
     EventBatch,
     OutcomeKind,
@@ -108,6 +109,12 @@ class SimulatedBank(FakeBank):
     told_news: list[tuple[int, BankEvent]] = field(default_factory=list)
     is_measured: bool = False
     """Whether the terminal has seen this bank's clock since it was switched on."""
+
+    def mandate(self, ref: MandateRef) -> BankMandate:
+        if self.world.chance.random() < self.fault_rate:
+            raise BankUnreachableError("no answer")
+        self.is_measured = True
+        return super().mandate(ref)
 
     def submit(self, prepared: Prepared, mandate_ref: MandateRef) -> BankAnswer:
         del mandate_ref
