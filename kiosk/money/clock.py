@@ -7,6 +7,11 @@ import time
 from datetime import UTC, date, datetime
 from typing import Protocol
 
+CLOCK_SKEW_S_MAX = 300.0
+"""Further from the bank's clock than this, no payment is begun, and none is sent again after a
+restart: the day's limits, the journal's times and the signatures' would all be of another hour.
+Connectors correct for less."""
+
 
 class Clock(Protocol):
     """What the engine asks of time."""

@@ -26,7 +26,7 @@ from kiosk.link.protocol import Authorise, Authorised, OrderOffer
 from kiosk.money.attempts import Performer, SealedRequest, Task
 from kiosk.money.banks.port import Bank, Funds, Intent
 from kiosk.money.book import OrderEntry
-from kiosk.money.clock import Clock
+from kiosk.money.clock import CLOCK_SKEW_S_MAX, Clock
 from kiosk.money.config import MoneyConfig
 from kiosk.money.errors import OrderUnknownError
 from kiosk.money.keys import MandateKeys, parse_alias
@@ -38,10 +38,6 @@ from kiosk.money.records import IntentStored
 JOIN_S_MAX = 120.0
 """Longest that a second request for the same order waits for the first one's outcome: the window
 and the connector's time-outs end well before."""
-
-CLOCK_SKEW_S_MAX = 300.0
-"""Further from the bank's clock than this, no payment is begun: the day's limits, the journal's
-times and the signatures' would all be of another hour. Connectors correct for less."""
 
 Adopt = Callable[[IdempotencyKey, Payment], None]
 

@@ -166,6 +166,18 @@ class MandateDesk:
         self.changed(alias, told.state, told.account_hint)
         return told
 
+    def clock_skew_s(self, alias: PayerAlias) -> float | None:
+        """Ask the bank something harmless and return its clock minus ours; None: not known now.
+
+        Raises:
+            JournalWriteError, KeyFileError: The disk refuses.
+        """
+        try:
+            self.refresh(alias)
+        except BankUnreachableError:
+            return None
+        return self._bank.health().clock_skew_s
+
     def changed(self, alias: PayerAlias, state: MandateState, account_hint: str = "") -> None:
         """Record a state that the bank has told; nothing happens if it is the one we know.
 

@@ -32,7 +32,7 @@ from kiosk.domain.payment import (
 from kiosk.domain.refund import Witness
 from kiosk.money.attempts import Performer, Task
 from kiosk.money.bank_events import EventDesk
-from kiosk.money.clock import Clock
+from kiosk.money.clock import CLOCK_SKEW_S_MAX, Clock
 from kiosk.money.config import MoneyConfig
 from kiosk.money.engine import Engine
 from kiosk.money.errors import JournalWriteError
@@ -160,10 +160,28 @@ class Reconciler:
         for key in list(self._resuming):
             with self._going_on("an attempt cannot be carried on"):
                 recalled = self._recaller.recall(key)
-                self._recover(recalled.task, recalled.age_ms, recalled.payment_ref)
+                age_ms = self._confirmed_age_ms(key)
+                self._recover(recalled.task, age_ms, recalled.payment_ref)
             # Whatever went wrong: from here on it is looked up, and never sent again.
             with self._guard:
                 del self._resuming[key]
+
+    def _confirmed_age_ms(self, key: IdempotencyKey) -> int | None:
+        """Return an attempt's age once the bank's clock confirms ours; None: it is not sent again.
+
+        Ours may have stood still while the machine was off, for longer than the key protects: then
+        a request that the bank has forgotten would look seconds old.
+        """
+        alias = self._ledger.book.attempts[key].alias
+        while True:
+            skew_s = self._mandates.clock_skew_s(alias)
+            age_ms = self._recaller.recall(key).age_ms
+            if age_ms is None or age_ms >= self._rules.window_ms:
+                return None
+            if skew_s is not None:
+                return age_ms if abs(skew_s) <= CLOCK_SKEW_S_MAX else None
+            if not self._clock.wait(self._rules.apart_ms_min):
+                return None
 
     def look_also(self, look: Callable[[], None]) -> None:
         """Have somebody else look too, each time. It keeps its own pauses between its questions."""

@@ -111,7 +111,7 @@ class FakeBank:
     is_closed: bool = False
     funds: Funds = Funds.UNKNOWN
     funds_asked: list[tuple[MandateRef, Money]] = field(default_factory=list)
-    clock_skew_s: float | None = None
+    clock_skew_s: float | None = 0.0
     news: list[BankEvent] = field(default_factory=list)
     """Events that nobody has acknowledged; the same one may be there twice."""
     events_max: int = 10

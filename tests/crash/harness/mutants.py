@@ -271,6 +271,13 @@ def resent_however_old() -> None:
     Recaller.recall = recalling
 
 
+def own_clock_believed() -> None:
+    def believing(self, key):
+        return self._recaller.recall(key).age_ms
+
+    Reconciler._confirmed_age_ms = believing
+
+
 MUTANTS = (
     Mutant("new key per send", new_key_per_send),
     Mutant("journal after send", journal_after_send),
@@ -288,6 +295,7 @@ MUTANTS = (
     Mutant("not found believed at once", not_found_believed_at_once, is_real=False),
     Mutant("refusal of a resend believed", refusal_of_a_resend_believed, is_real=False),
     Mutant("resent after a restart however old", resent_however_old, is_real=False),
+    Mutant("clock believed that stood still", own_clock_believed, is_real=False),
 )
 
 

@@ -94,8 +94,8 @@ class SimulatedRun:
         self, seed: int, number: int, template: Template, *, clock_stands_still: bool = False
     ) -> None:
         self.number = number
-        self.clock_stands_still = clock_stands_still
         self.chance = chance = random.Random(f"{seed} simulated {number}")
+        self.clock_stands_still = clock_stands_still or chance.random() < 0.2
         self.world = World(chance)
         self.profile = chance.choice(PROFILES)
         self.bank = SimulatedBank(

@@ -111,9 +111,13 @@ def test_a_second_crash_while_resending_is_no_second_debit(shy):
     assert all(b - a >= 1_000 for a, b in itertools.pairwise(times))
 
 
-@pytest.mark.parametrize("why", ["late", "clock_back", "revoked", "told"])
+@pytest.mark.parametrize(
+    "why", ["late", "clock_back", "clock_stood_still", "clock_unknown", "revoked", "told"]
+)
 def test_nothing_is_sent_again_when_it_might_surprise_somebody(shy, why):
-    """After the window, with a clock that ran backwards, without a mandate, after "unknown"."""
+    """After the window, with a clock that ran backwards or that the bank does not confirm, without
+    a mandate, after "unknown".
+    """
     order = shy.order()
     if why == "told":
         shy.bank.faults = [Fault.LOST] * 6
@@ -126,6 +130,10 @@ def test_nothing_is_sent_again_when_it_might_surprise_somebody(shy, why):
             shy.clock.pass_s(25)
         case "clock_back":
             shy.clock.set_now(shy.clock.now() - timedelta(hours=1))
+        case "clock_stood_still":
+            shy.bank.clock_skew_s = 25 * 3_600.0
+        case "clock_unknown":
+            shy.bank.clock_skew_s = None
         case "revoked":
             shy.restart(recover=False)
             shy.service._mandates.revoke(ALICE)
@@ -215,6 +223,7 @@ def test_far_from_the_banks_clock_nothing_is_begun(enrolled, skew_s, sold):
 
 def test_the_skew_is_there_for_the_doctor(enrolled):
     """In seconds, or unknown."""
+    enrolled.bank.clock_skew_s = None
     assert enrolled.service.detail()["bank_clock_skew_s"] == "unknown"
     enrolled.bank.clock_skew_s = -1.25
     assert enrolled.service.detail()["bank_clock_skew_s"] == "-1.2"
