@@ -210,41 +210,30 @@ class Wire:
             "Accept-Encoding": "identity",
             "Connection": "close",
         }
-        watch = _Watch(self._timeouts)
+        # One scheme only: to any other address nothing is sent.
+        if not url.startswith("http://" if self._tls is None else "https://"):
+            return Failure(is_sent=False, reason="bank_address_bad")
         try:
-            with self._session(watch) as session:
-                try:
-                    request = session.prepare_request(
-                        requests.Request(method, url, headers=fields, data=body)
-                    )
-                    session.get_adapter(request.url or "")
-                except (requests.RequestException, ValueError):
-                    return Failure(is_sent=False, reason="bank_address_bad")
-                return self._exchange(session, request, watch)
+            request = requests.Request(method, url, headers=fields, data=body).prepare()
+        except (requests.RequestException, ValueError):
+            return Failure(is_sent=False, reason="bank_address_bad")
+        watch = _Watch(self._timeouts)
+        # The adapter without a session: no proxies and no .netrc of whoever started us, no cookies
+        # and no redirects, and nothing that is not needed in the time that a customer waits.
+        adapter = _Adapter(watch, self._tls)
+        try:
+            return self._exchange(adapter, request, watch)
         finally:
+            adapter.close()
             watch.close()
 
-    def _session(self, watch: _Watch) -> requests.Session:
-        session = requests.Session()
-        # Proxies and .netrc of whoever started us must not see payments.
-        session.trust_env = False
-        session.headers.clear()
-        session.adapters.clear()
-        # One scheme only: for any other address there is no adapter, and nothing is sent.
-        scheme = "http://" if self._tls is None else "https://"
-        session.mount(scheme, _Adapter(watch, self._tls))
-        return session
-
     def _exchange(
-        self, session: requests.Session, request: requests.PreparedRequest, watch: _Watch
+        self, adapter: _Adapter, request: requests.PreparedRequest, watch: _Watch
     ) -> Answer | Failure:
         start_s = time.monotonic()
         try:
-            with session.send(
-                request,
-                timeout=(self._timeouts.connect_s, self._timeouts.read_s),
-                allow_redirects=False,
-                stream=True,
+            with adapter.send(
+                request, stream=True, timeout=(self._timeouts.connect_s, self._timeouts.read_s)
             ) as response:
                 return self._read(response, start_s)
         except requests.Timeout:

@@ -19,7 +19,7 @@ from kiosk.money.banks.sandbox.exchange import Reply, Timeouts
 from tests.fakes.bank_port import context_of, intent_of, sought_of
 
 TOKEN = "very-secret-token"
-QUICK = Timeouts(connect_s=0.3, read_s=0.3, answer_s=0.3)
+QUICK = Timeouts(connect_s=1.0, read_s=0.8, answer_s=0.8)
 MANDATE_REF = MandateRef("m1")
 INTENT = intent_of(MANDATE_REF)
 SOUGHT = sought_of()

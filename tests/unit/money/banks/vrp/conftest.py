@@ -17,7 +17,7 @@ from kiosk.money.banks.vrp.transport import BankClock
 from tests.fakes.bank_port import context_of, intent_of
 from tests.fakes.scripted_vrp_bank import ScriptedVrpBank, make_keys
 
-QUICK = Timeouts(connect_s=1.0, read_s=0.4, answer_s=0.4)
+QUICK = Timeouts(connect_s=2.0, read_s=1.0, answer_s=1.0)
 KEY = IdempotencyKey("mandate-1")
 ALIAS = PayerAlias("a0123456789abcdef")
 
