@@ -21,15 +21,23 @@ LIBRARIES: Final = (
     "click",
     "cryptography",
     "cv2",
+    "defusedxml",
+    "escpos",
+    "fastapi",
     "filelock",
     "insightface",
+    "joserfc",
+    "jwcrypto",
     "msgspec",
     "numpy",
     "onnxruntime",
     "PySide6",
+    "reportlab",
     "requests",
+    "segno",
     "sqlite_utils",
     "tqdm",
+    "uvicorn",
 )
 # What OpenCV and Qt load at run time, with the Debian package that brings it (`./run` installs
 # the same ones).

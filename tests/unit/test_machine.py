@@ -8,6 +8,7 @@ from kiosk.machine import ThisMachine
 PACKAGE_OF = {
     "argon2": "argon2-cffi",
     "cv2": "opencv-python",
+    "escpos": "python-escpos",
     "PySide6": "PySide6-Essentials",
     "sqlite_utils": "sqlite-utils",
 }

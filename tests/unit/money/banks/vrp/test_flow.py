@@ -299,7 +299,7 @@ def test_faults_of_the_door_are_unknown_and_resent_to_one_debit(door, kind):
 
 def test_short_token_is_renewed_at_the_door(door):
     """A consent's token that ends is renewed by its refresh token before a payment goes."""
-    oracle.control(door, "POST", "vrp/tokens", body={"life_s": 1, "forget": False})
+    oracle.control(door, "POST", "vrp/tokens", body={"life_s": 20, "forget": False})
     bank = open_bank("vrp", context_of(door))
     ref = bank.begin_mandate(ALIAS, DEFAULT_LIMITS, KEY).ref
     for name in "12":
