@@ -5,9 +5,11 @@ alike: a payment through the real money service, the VRP connector and the sandb
 process; as many bare mutual-TLS requests as that payment made; and two bare fsyncs in the journal's
 folder. The bank's own time comes from the bank's log, so it counts the same on both sides.
 
-The floor of a payment is what no engine could go below: bank + requests + two fsyncs.
-The bank's ladder is scripted without delays, as if it settled at once; the API's rule that the
-first answer is never "settled" makes a second request of each payment.
+The floor of a payment is what no engine could go below: bank + requests + two fsyncs. It is given
+twice: for the requests that were made, and for one alone.
+The bank's ladder is scripted without delays, as if it settled at once. Three requests make a
+payment even so: advice on funds, the payment, and a look at it, because the API's first answer to a
+payment is never "settled".
 """
 
 from __future__ import annotations
@@ -83,8 +85,13 @@ class Turn:
 
     @property
     def floor_ms(self) -> float:
-        """What no engine could go below."""
+        """What no engine could go below that asks the bank as often."""
         return self.bank_ms + self.requests * self.request_ms + FLOOR_FSYNCS * self.fsync_ms
+
+    @property
+    def one_request_floor_ms(self) -> float:
+        """What a payment of a single request would take: the issue's floor, and its target's."""
+        return self.bank_ms + self.request_ms + FLOOR_FSYNCS * self.fsync_ms
 
 
 def measure(count: int) -> list[Turn]:
@@ -216,6 +223,7 @@ def report(turns: list[Turn]) -> dict[str, Any]:
     """Add the turns up; times in milliseconds, to a hundredth."""
     engine = p95([it.engine_ms for it in turns])
     floor = p95([it.floor_ms for it in turns])
+    one_request = p95([it.one_request_floor_ms for it in turns])
     over = [it.engine_ms - it.floor_ms for it in turns]
     found: dict[str, Any] = {
         "payments": len(turns),
@@ -229,7 +237,9 @@ def report(turns: list[Turn]) -> dict[str, Any]:
         "floor_p95_ms": floor,
         "engine_over_floor_p50_ms": statistics.median(over),
         "engine_over_floor_p95_ms": engine - floor,
-        "target_over_floor_ms": TARGET_OVER_FLOOR_MS,
+        "one_request_floor_p95_ms": one_request,
+        "engine_over_one_request_p95_ms": engine - one_request,
+        "target_over_one_request_ms": TARGET_OVER_FLOOR_MS,
     }
     found = {name: round(value, 2) for name, value in found.items()}
-    return found | {"ok": engine <= floor + TARGET_OVER_FLOOR_MS}
+    return found | {"ok": engine <= one_request + TARGET_OVER_FLOOR_MS}

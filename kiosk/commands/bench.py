@@ -16,7 +16,7 @@ def bench() -> None:
 @click.option("--count", type=click.IntRange(2, 5_000), default=200, show_default=True)
 @json_option
 def payments(*, count: int, as_json: bool) -> int:
-    """Measure the engine's time for a payment; exit 1 if it is above the floor plus 5 ms."""
+    """Measure the engine's time for a payment; exit 1 above a one-request floor + 5 ms."""
     # Imported here: listing the words must not load the bank and the crypto.
     from kiosk.bench.payments import measure, report  # noqa: PLC0415
 
