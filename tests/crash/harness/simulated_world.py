@@ -128,13 +128,21 @@ class SimulatedDisk:
         if self._is_opening:
             self._is_opening = False
             self.durable, self.unsynced = self.durable + self.unsynced, b""
+            # What a power cut left whole is stored from here on, although its writer never knew.
+            self._note_stored(self.durable)
             self._world.power.step("opened")
             return
         if self._fails("sync"):
             # The kernel has dropped the bytes and will say nothing of it again.
             self.unsynced = b""
             raise OSError(errno.EIO, "lost")
-        for line in self.unsynced.splitlines(keepends=True):
+        self._note_stored(self.unsynced)
+        self.durable += self.unsynced
+        self.unsynced = b""
+        self._world.power.step(f"{self._record}.synced")
+
+    def _note_stored(self, lines: bytes) -> None:
+        for line in lines.splitlines(keepends=True):
             body = json.loads(line[line.index(b" {") :])
             self._world.note(
                 what="stored",
@@ -143,9 +151,6 @@ class SimulatedDisk:
                 key=body.get("key"),
                 keys=body.get("keys"),
             )
-        self.durable += self.unsynced
-        self.unsynced = b""
-        self._world.power.step(f"{self._record}.synced")
 
     def truncate(self, size: int) -> None:
         self._world.power.step("truncate")
