@@ -15,6 +15,7 @@ from kiosk.domain.ids import OrderId, reference_of
 from kiosk.money.bank_secrets import has_secret
 from kiosk.money.ledger import JOURNAL_NAME, read_book
 from kiosk.sandbox.bank import oracle as bank_oracle
+from kiosk.sandbox.bank.ledger import Debits
 from kiosk.sandbox.cards import oracle as cards_oracle
 from kiosk.settings import Settings
 
@@ -26,27 +27,31 @@ class Sandbox:
     process: str
     """Its name in `kiosk.crew`."""
     is_running: Callable[[Path], bool]
-    debits: Callable[[Path, OrderId], int]
-    """Executed debits of an order, by the sandbox's own books."""
+    debits: Callable[[Path, OrderId | None], Debits]
+    """Executed debits of an order, or of all, by the sandbox's own books."""
 
 
-def _by_order(data_dir: Path, order_id: OrderId) -> int:
-    return bank_oracle.executed_debits(data_dir, order_id)
+def _by_order(data_dir: Path, order_id: OrderId | None) -> Debits:
+    return bank_oracle.all_debits(data_dir, order_id)
 
 
-def _by_reference(data_dir: Path, order_id: OrderId) -> int:
-    """Count the debits of every attempt: this bank knows references, never orders."""
+def _by_reference(data_dir: Path, order_id: OrderId | None) -> Debits:
+    """Add up the debits of every attempt: this bank knows references, never orders.
+
+    What is no order of the journal is taken as a reference itself.
+    """
+    if order_id is None:
+        return bank_oracle.all_debits(data_dir)
     journal = data_dir / "money" / JOURNAL_NAME
-    if not journal.exists():
-        return 0
-    _, book = read_book(journal)
-    entry = book.orders.get(order_id)
-    keys = () if entry is None else entry.keys
-    return sum(bank_oracle.executed_debits(data_dir, reference_of(key)) for key in keys)
+    entry = read_book(journal)[1].orders.get(order_id) if journal.exists() else None
+    names = [order_id] if entry is None else [reference_of(key) for key in entry.keys]
+    found = [bank_oracle.all_debits(data_dir, name) for name in names]
+    return Debits(sum(it.count for it in found), sum(it.sum_minor_units for it in found))
 
 
-def _captured(data_dir: Path, order_id: OrderId) -> int:
-    return cards_oracle.sums(data_dir, order_id).captures
+def _captured(data_dir: Path, order_id: OrderId | None) -> Debits:
+    sums = cards_oracle.sums(data_dir, order_id)
+    return Debits(sums.captures, sums.captured)
 
 
 _SANDBOXES: Mapping[str, Sandbox] = {
@@ -77,4 +82,4 @@ def executed_debits(settings: Settings, data_dir: Path, order_id: OrderId) -> in
         JournalDamagedError: The journal, which names an order's attempts, cannot be trusted.
     """
     sandbox = sandbox_of(settings, data_dir)
-    return None if sandbox is None else sandbox.debits(data_dir, order_id)
+    return None if sandbox is None else sandbox.debits(data_dir, order_id).count

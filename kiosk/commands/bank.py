@@ -10,15 +10,34 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kiosk.commands.common import data_option, emit, json_option
+from kiosk.domain.errors import SetupError
+from kiosk.domain.ids import OrderId
 from kiosk.sandbox.bank import oracle as sandbox_oracle
 from kiosk.sandbox.bank.faults import DELAY_S_MAX, METHODS, STATUSES, FaultKind
 from kiosk.sandbox.bank.main import serve as serve_bank
 from kiosk.sandbox.bank.vrp.control import DECISIONS, TOKEN_LIFE_S_MAX
 from kiosk.sandbox.bank.vrp.ladder import DELAY_S_MAX as STATUS_DELAY_S_MAX
 from kiosk.sandbox.bank.vrp.ladder import Final, Status
+from kiosk.sandboxes import sandbox_of
+from kiosk.settings import load_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+def _refuse_cards(data_dir: Path, word: str) -> None:
+    """Refuse a word that scripts the sandbox bank where the sandbox for cards is in its place.
+
+    Raises:
+        SetupError: The connector is `cards`.
+    """
+    if load_settings(data_dir).bank.connector == "cards":
+        raise SetupError(
+            f'With connector = "cards" there is no sandbox bank: {word} does not reach it.',
+            code="sandbox_is_cards",
+            mend="For cards, oracle works here; to have a charge declined or a refund fail, set"
+            " sandbox_card under [bank.options] (docs/cards.md lists the test cards).",
+        )
 
 
 @click.group()
@@ -51,8 +70,15 @@ def serve(port: int, data_dir: Path) -> None:
 @data_option
 @json_option
 def oracle(order_id: str | None, data_dir: Path, as_json: bool) -> None:
-    """Say how many debits the bank really executed."""
-    debits = sandbox_oracle.all_debits(data_dir, order_id)
+    """Say how many debits the sandbox of this installation's connector really executed."""
+    found = sandbox_of(load_settings(data_dir), data_dir)
+    if found is None:
+        raise SetupError(
+            "A real bank is connected: it has no oracle.",
+            code="sandbox_absent",
+            mend="Compare with the bank's own account statement.",
+        )
+    debits = found.debits(data_dir, None if order_id is None else OrderId(order_id))
     result: dict[str, Any] = {"debits": debits.count, "sum_minor_units": debits.sum_minor_units}
     if order_id is not None:
         result["order"] = order_id
@@ -80,6 +106,7 @@ def oracle(order_id: str | None, data_dir: Path, as_json: bool) -> None:
 @json_option
 def fault(data_dir: Path, kind: str, as_json: bool, **fields: Any) -> None:
     """Spoil the next requests to the running bank; KIND none lets it behave again."""
+    _refuse_cards(data_dir, "fault")
     if kind == "none":
         sandbox_oracle.clear_faults(data_dir)
     else:
@@ -94,6 +121,7 @@ def fault(data_dir: Path, kind: str, as_json: bool, **fields: Any) -> None:
 @json_option
 def clock(offset_s: int, data_dir: Path, as_json: bool) -> None:
     """Set the running bank's clock to the wall clock plus SECONDS."""
+    _refuse_cards(data_dir, "clock")
     sandbox_oracle.set_clock(data_dir, offset_s)
     emit({"ok": True, "offset_s": offset_s}, as_json, "Done.")
 

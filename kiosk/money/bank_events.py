@@ -16,13 +16,15 @@ from collections import Counter
 
 from kiosk.domain.ids import IdempotencyKey
 from kiosk.domain.payment import AttemptEnd, OutcomeKind
-from kiosk.domain.refund import Witness
+from kiosk.domain.refund import RefundState, RefundWay, Witness
 from kiosk.money.banks.port import Bank, BankAnswer, BankEvent, Sought
 from kiosk.money.book import Attempt
 from kiosk.money.ledger import Ledger
 from kiosk.money.mandates import MandateDesk
 from kiosk.money.records import (
     AttemptAccepted,
+    RefundEnded,
+    RefundReversed,
     ResultContradicted,
     ResultCorrected,
     SettlementReversed,
@@ -74,6 +76,8 @@ class EventDesk:
             else:
                 self._mandates.changed(alias, event.mandate_state)
             return True
+        if event.is_refund and event.answer is not None:
+            return self._refund(event, event.answer)
         if event.answer is None:
             self._alarm("unmatched")
             return True
@@ -88,6 +92,8 @@ class EventDesk:
             return True
         if attempt.end is None:
             return False
+        if event.takes_back:
+            return self._taken_back(attempt, event.answer)
         return self._compare(attempt.key, event.answer, event.reference)
 
     def _compare(self, key: IdempotencyKey, answer: BankAnswer, reference: str) -> bool:
@@ -160,6 +166,18 @@ class EventDesk:
             if found.kind is OutcomeKind.SETTLED:
                 self._alarm("contradicted")
                 return True
+        return self._store_reversal(attempt, answer)
+
+    def _taken_back(self, attempt: Attempt, answer: BankAnswer) -> bool:
+        """Believe a chargeback: asking for the payment again would say that it succeeded."""
+        if attempt.end is AttemptEnd.SETTLED:
+            return self._store_reversal(attempt, answer)
+        if not attempt.is_reversed:
+            # Nothing of ours was settled by it: a person must look, and can.
+            self._alarm("contradicted")
+        return True
+
+    def _store_reversal(self, attempt: Attempt, answer: BankAnswer) -> bool:
         self._alarm("reversed")
         with self._ledger.lock:
             if self._ledger.book.attempts[attempt.key].end is AttemptEnd.SETTLED:
@@ -167,6 +185,45 @@ class EventDesk:
                 self._ledger.append(
                     SettlementReversed(self._ledger.time(), attempt.key, reason, Witness.EVENT)
                 )
+        return True
+
+    def _refund(self, event: BankEvent, answer: BankAnswer) -> bool:
+        """Put the bank's word on a refund beside the journal's and store the difference."""
+        with self._ledger.lock:
+            refunds = self._ledger.book.refunds
+            entry = next(
+                (it for it in refunds.entries.values() if it.reference == event.reference), None
+            )
+            if entry is None or entry.way is not RefundWay.API:
+                self._alarm("unmatched")
+                return True
+            if event.amount != entry.amount:
+                self._alarm("amount_differs")
+                return True
+            if entry.state is RefundState.PENDING:
+                return False  # it may be on its way this moment
+            time, number = self._ledger.time(), entry.number
+            reason = answer.reason or "declined"
+            match answer.kind:
+                case OutcomeKind.SETTLED if entry.state is RefundState.UNKNOWN:
+                    state, reason = RefundState.DONE, "refunded"
+                case OutcomeKind.DECLINED if entry.state is RefundState.UNKNOWN:
+                    state = RefundState.NOT_DONE
+                case OutcomeKind.DECLINED if entry.state is RefundState.DONE:
+                    if entry.by is not Witness.STAFF:
+                        self._alarm("reversed")
+                        self._ledger.append(RefundReversed(time, number, reason, Witness.EVENT))
+                    return True
+                case OutcomeKind.SETTLED if entry.state is RefundState.NOT_DONE:
+                    self._alarm("contradicted")
+                    return True
+                case _:
+                    return True
+            self._ledger.append(
+                RefundEnded(
+                    time, number, state, reason, Witness.EVENT, refund_ref=answer.payment_ref
+                )
+            )
         return True
 
     def _alarm(self, name: str) -> None:

@@ -10,8 +10,8 @@ Mandates, refunds and statements have books of their own in this one (mandate_bo
 refund_book.py, statement_book.py).
 
 Invariants: an order has at most one attempt without a final end; only a contradiction of what the
-journal held for certain can make it two that settled; only the bank takes a settled attempt back,
-and then somebody must decide; a revoked mandate stays revoked.
+journal held for certain can make it two that settled; only the bank takes a settled attempt or a
+refund back, and then somebody must decide; a revoked mandate stays revoked.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ from kiosk.money.records import (
     PinVerified,
     RefundEnded,
     RefundOpened,
+    RefundReversed,
     ResultContradicted,
     ResultCorrected,
     ResultsMissing,
@@ -61,8 +62,10 @@ from kiosk.money.refund_book import (
     RefundBook,
     apply_ended,
     apply_opened,
+    apply_reversed,
     ended_objection,
     opened_objection,
+    reversed_objection,
 )
 from kiosk.money.statement_book import (
     StatementBook,
@@ -205,7 +208,9 @@ def objection(book: Book, record: AnyRecord) -> str | None:  # noqa: PLR0911, PL
             attempt = book.attempts.get(key)
             denied = attempt is not None and attempt.end in _ENDS_WITHOUT_MONEY
             return None if denied else "nothing was said that could be contradicted"
-        case RefundOpened() | RefundEnded() | StatementNoted() | ConflictClosed():
+        case (
+            RefundOpened() | RefundEnded() | RefundReversed() | StatementNoted() | ConflictClosed()
+        ):
             return _back_office_objection(book, record)
         case (
             MandateBegun() | MandateOpened() | MandateChanged() | MandateRevoked()
@@ -252,7 +257,9 @@ def apply(book: Book, record: AnyRecord) -> None:  # noqa: PLR0912
             _apply_reversal(book, record)
         case ResultContradicted():
             _apply_contradiction(book, record)
-        case RefundOpened() | RefundEnded() | StatementNoted() | ConflictClosed():
+        case (
+            RefundOpened() | RefundEnded() | RefundReversed() | StatementNoted() | ConflictClosed()
+        ):
             _apply_back_office(book, record)
         case (
             MandateBegun() | MandateOpened() | MandateChanged() | MandateRevoked()
@@ -299,7 +306,7 @@ def _attempt_objection(book: Book, key: IdempotencyKey, expected: AttemptEnd | N
     return None if attempt.end is expected else "the attempt has another end"
 
 
-_BackOffice = RefundOpened | RefundEnded | StatementNoted | ConflictClosed
+_BackOffice = RefundOpened | RefundEnded | RefundReversed | StatementNoted | ConflictClosed
 
 
 def _back_office_objection(book: Book, record: _BackOffice) -> str | None:
@@ -308,16 +315,23 @@ def _back_office_objection(book: Book, record: _BackOffice) -> str | None:
             attempt = book.attempts.get(key)
             if attempt is None or attempt.order_id != record.order_id:
                 return "there is no such attempt"
-            settled = attempt.end is AttemptEnd.SETTLED
-            return opened_objection(book.refunds, record, attempt.amount if settled else None)
-        case RefundEnded():
-            return ended_objection(book.refunds, record)
+            return opened_objection(book.refunds, record, _taken(attempt))
+        case RefundEnded(number=number):
+            refund = book.refunds.entries.get(number)
+            attempt = None if refund is None else book.attempts[refund.key]
+            return ended_objection(book.refunds, record, _taken(attempt))
+        case RefundReversed():
+            return reversed_objection(book.refunds, record)
         case StatementNoted():
             return noted_objection(book.statements, record)
         case ConflictClosed(item=item):
             if any(item == reference_of(key) for key in book.contradicted):
                 return None
             return closed_objection(book.statements, record)
+
+
+def _taken(attempt: Attempt | None) -> Money | None:
+    return attempt.amount if attempt is not None and attempt.end is AttemptEnd.SETTLED else None
 
 
 def _apply_back_office(book: Book, record: _BackOffice) -> None:
@@ -327,6 +341,11 @@ def _apply_back_office(book: Book, record: _BackOffice) -> None:
         case RefundEnded():
             apply_ended(book.refunds, record)
             _note_refunded(book, book.refunds.entries[record.number].order_id)
+        case RefundReversed():
+            apply_reversed(book.refunds, record)
+            order_id = book.refunds.entries[record.number].order_id
+            if book.orders[order_id].reason == "refunded":
+                _move(book, order_id, book.orders[order_id].state, "refund_due")
         case StatementNoted():
             apply_noted(book.statements, record)
         case ConflictClosed(item=item):
@@ -401,11 +420,7 @@ def _apply_end(
 ) -> None:
     before = book.attempts[key]
     attempt = replace(
-        before,
-        end=end,
-        reason=reason,
-        payment_ref=payment_ref or before.payment_ref,
-        ended_at=at,
+        before, end=end, reason=reason, payment_ref=payment_ref or before.payment_ref, ended_at=at
     )
     book.attempts[key] = attempt
     book.sealed_requests.pop(key, None)

@@ -16,6 +16,7 @@ from kiosk.domain.order import OrderState
 from kiosk.domain.payment import AttemptEnd
 from kiosk.domain.refund import LineFate, RefundState, RefundWay
 from kiosk.money.book import Attempt, Book, OrderEntry
+from kiosk.money.refund_book import RefundEntry
 
 
 class OpenKind(enum.Enum):
@@ -30,6 +31,8 @@ class OpenKind(enum.Enum):
     REFUND_TASK = "refund_task"
     """A transfer that somebody has to make."""
     REFUND_UNKNOWN = "refund_unknown"
+    REFUND_CAME_BACK = "refund_came_back"
+    """It was done, and then the bank took that back: the payer has nothing of it."""
     CONFLICT = "conflict"
     """A line of a statement that does not fit."""
 
@@ -74,6 +77,11 @@ class OpenItem:
                 )
             case OpenKind.REFUND_UNKNOWN:
                 return "Wait for the bank, or look at the account's statement."
+            case OpenKind.REFUND_CAME_BACK:
+                return (
+                    "The refund came back: refund again, or give the money another way and say so:"
+                    f" smiletill money refund-close {self.item} done --staff NAME."
+                )
             case OpenKind.CONFLICT:
                 return (
                     "Compare with the bank, then:"
@@ -87,6 +95,7 @@ def open_items(book: Book) -> list[OpenItem]:
     for entry in book.orders.values():
         items += _of_order(book, entry)
     items += [_of_refund(book, number) for number in book.refunds.open]
+    items += [_of_returned(entry, units) for entry, units in book.refunds.owed_again()]
     items += [_of_line(book, name) for name in book.statements.conflicts]
     return sorted(items, key=lambda it: it.since)
 
@@ -166,6 +175,18 @@ def _of_refund(book: Book, number: int) -> OpenItem:
         reference=refund.reference,
         order_id=refund.order_id,
         detail=f"pays back {refund.payment_reference}",
+    )
+
+
+def _of_returned(refund: RefundEntry, units: int) -> OpenItem:
+    return OpenItem(
+        kind=OpenKind.REFUND_CAME_BACK,
+        item=str(refund.number),
+        amount=Money(units, refund.amount.currency),
+        since=refund.ended_at or refund.opened_at,
+        reference=refund.reference,
+        order_id=refund.order_id,
+        detail=f"paid back {refund.payment_reference}",
     )
 
 

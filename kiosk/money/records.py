@@ -190,6 +190,14 @@ class RefundEnded(Record, frozen=True, tag="refund_ended", omit_defaults=True):
     refund_ref: PaymentRef | None = None
 
 
+class RefundReversed(Record, frozen=True, tag="refund_reversed"):
+    """The bank takes back that a refund was done: the payer has nothing of it."""
+
+    number: int
+    reason: str
+    by: Witness
+
+
 class NotedLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One line of a bank statement that names a payment or refund of ours; never its text."""
 
@@ -292,7 +300,7 @@ AnyRecord = (
     | TillAsked | TillAnswered
     | IntentStored | ResultStored | ResultsMissing | ResultCorrected
     | AttemptAccepted | ResultContradicted | SettlementReversed
-    | RefundOpened | RefundEnded | StatementNoted | ConflictClosed
+    | RefundOpened | RefundEnded | RefundReversed | StatementNoted | ConflictClosed
     | MandateBegun | MandateOpened | MandateChanged | MandateRevoked | RevocationConfirmed
     | PinAttempted | PinVerified | TailCut
 )  # fmt: skip

@@ -104,7 +104,10 @@ class RefundDesk:
     def close(self, ask: CloseRefund) -> RefundAnswer:
         """Let staff say how an open refund ended; a closed one is returned as it is.
 
-        Refusals: `refund_unknown`, `in_flight`, `bank_says_otherwise`, `ended_otherwise`.
+        One that came back counts as open: it is done if the money was given another way.
+
+        Refusals: `refund_unknown`, `in_flight`, `bank_says_otherwise`, `ended_otherwise`,
+        `above_paid` (it came back, and the money was refunded again meanwhile).
 
         Raises:
             BadInputError: The staff id is no word.
@@ -119,7 +122,10 @@ class RefundDesk:
                 return RefundAnswer(None, "refund_unknown")
             if ask.number in self._flying:
                 return self._answer(ask.number, "in_flight")
-            if not entry.state.is_open:
+            came_back = ask.number in self._ledger.book.refunds.came_back
+            if came_back and ask.done and self._is_given_again(entry):
+                return self._answer(ask.number, "above_paid")
+            if not entry.state.is_open and not came_back:
                 by_bank = entry.by is Witness.BANK
                 otherwise = "bank_says_otherwise" if by_bank else "ended_otherwise"
                 return self._answer(ask.number, "" if entry.state is state else otherwise)
@@ -166,6 +172,9 @@ class RefundDesk:
                 code="request_id_bad",
                 mend="Use 1 to 64 letters, digits, dots, colons, dashes or underscores.",
             )
+
+    def _is_given_again(self, entry: RefundEntry) -> bool:
+        return entry.amount.minor_units > refundable(self._ledger.book, entry.key)
 
     def _again(self, ask: RefundOrder, entry: RefundEntry) -> RefundAnswer:
         same_sum = ask.amount is None or ask.amount == entry.amount

@@ -154,11 +154,15 @@ class BankEvent:
 
     event_id: str
     reference: str = ""
-    """The payment's reference; empty if the news is of a mandate."""
+    """The payment's, or the refund's; empty if the news is of a mandate."""
     amount: Money | None = None
     answer: BankAnswer | None = None
     mandate_ref: MandateRef | None = None
     mandate_state: MandateState | None = None
+    is_refund: bool = False
+    """The news is of a refund: reference, amount and answer are its own."""
+    takes_back: bool = False
+    """A settled payment was taken back (a chargeback) although a look-up still says settled."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,8 @@ class Api:
             return 402, objects.declined(described)
         return 200, described
 
-    def _get(self, path: str, form: Form) -> dict[str, Any]:
+    # One case a path, all in one place.
+    def _get(self, path: str, form: Form) -> dict[str, Any]:  # noqa: PLR0911
         books = self._books
         match path.strip("/").split("/"):
             case ["v1", "customers", customer]:
@@ -188,6 +189,12 @@ class Api:
                 return objects.page(found, path, more=more)
             case ["v1", "refunds", refund]:
                 return books.refund_of(refund)
+            case ["v1", "disputes"]:
+                known(form, "payment_intent", "limit")
+                found = books.disputes(text(form, "payment_intent"))
+                return objects.page(found[: _limit(form)], path, more=False)
+            case ["v1", "disputes", dispute]:
+                return books.dispute_of(dispute)
             case ["v1", "events"]:
                 known(form, "types", "limit", "ending_before")
                 found, more = books.events(

@@ -24,7 +24,7 @@ from kiosk.domain.errors import SetupError
 from kiosk.sandbox.bank.trouble import ledger_trouble
 from kiosk.sandbox.cards import objects
 from kiosk.sandbox.cards.forms import CardsError
-from kiosk.sandbox.cards.schema import SCHEMA, SCHEMA_VERSION
+from kiosk.sandbox.cards.schema import ADDED, SCHEMA, SCHEMA_VERSION
 from kiosk.sandbox.cards.testcards import CARDS, Card, Fate
 
 PROCESSING_S = 2.0
@@ -64,6 +64,8 @@ class Books:
             version = self._db.execute("pragma user_version").fetchone()[0]
             if version == 0:
                 self._db.executescript(f"begin; {SCHEMA} commit;")
+            if version in {0, SCHEMA_VERSION}:
+                self._db.executescript(f"begin; {ADDED} commit;")
         except sqlite3.Error as error:
             raise ledger_trouble(error) from error
         if version not in {0, SCHEMA_VERSION}:
@@ -277,7 +279,9 @@ class Books:
             raise CardsError(400, "More than is left of the charge.", param="amount")
         refund = _new("re")
         behaviour = CARDS[self._one("methods", row["method"], "payment_method")["last4"]]
-        settles_at = None if behaviour.refund == "succeeded" else self.now() + PROCESSING_S
+        settles_at = (
+            None if behaviour.refund in {"succeeded", "returned"} else self.now() + PROCESSING_S
+        )
         self._db.execute(
             "insert into refunds"
             " (id, intent, amount, currency, status, metadata, settles_at, created)"
@@ -289,6 +293,11 @@ class Books:
         )  # fmt: skip
         if settles_at is None:
             self._end_refund(refund, "succeeded")
+        if behaviour.refund == "returned":
+            self._db.execute(
+                "update refunds set settles_at = ? where id = ?",
+                (self.now() + PROCESSING_S, refund),
+            )
         return self.refund_of(refund)
 
     def refund_of(self, refund: str) -> dict[str, Any]:
@@ -306,6 +315,41 @@ class Books:
             intent, intent, top, top, limit + 1,
         )  # fmt: skip
         return [objects.refund(row) for row in rows[:limit]], len(rows) > limit
+
+    # --- disputes -----------------------------------------------------------------------------
+
+    def dispute(self, order_id: str) -> dict[str, Any]:
+        """Let the cardholder dispute the newest succeeded payment of an order.
+
+        Raises:
+            CardsError: There is no such payment, or it is disputed already.
+        """
+        rows = self._rows(
+            "select * from intents where status = 'succeeded' and not exists"
+            " (select 1 from disputes where intent = intents.id) order by seq desc"
+        )
+        row = next((it for it in rows if json.loads(it["metadata"]).get("order") == order_id), None)
+        if row is None:
+            raise objects.missing("payment_intent", order_id)
+        dispute = _new("dp")
+        self._db.execute(
+            "insert into disputes (id, intent, status, created) values (?, ?, 'needs_response', ?)",
+            (dispute, row["id"], int(self.now())),
+        )
+        found = self.dispute_of(dispute)
+        self._note("charge.dispute.created", found)
+        self._note("charge.dispute.funds_withdrawn", found)
+        return found
+
+    def dispute_of(self, dispute: str) -> dict[str, Any]:
+        """Describe a dispute. Raises CardsError."""
+        row = self._one("disputes", dispute, "dispute")
+        return objects.dispute(row, self.intent(row["intent"]))
+
+    def disputes(self, intent: str) -> list[dict[str, Any]]:
+        """List the disputes of a payment: one, or none."""
+        rows = self._rows("select * from disputes where intent = ?", intent)
+        return [objects.dispute(row, self.intent(intent)) for row in rows]
 
     # --- events, oracle, idempotency ----------------------------------------------------------
 
@@ -358,7 +402,8 @@ class Books:
         for row in self._rows("select * from refunds where settles_at <= ?", until):
             method = self.intent(row["intent"])["method"]
             behaviour = CARDS[self._one("methods", method, "payment_method")["last4"]]
-            self._end_refund(row["id"], "failed" if behaviour.refund == "failed" else "succeeded")
+            fails = behaviour.refund in {"failed", "returned"}
+            self._end_refund(row["id"], "failed" if fails else "succeeded")
 
     def _capture(self, intent: str) -> None:
         self._set(intent, "succeeded")
@@ -376,7 +421,15 @@ class Books:
         )
         if status == "succeeded":
             self._move("refund", self.intent(row["intent"]), row["amount"])
-        self._note("refund.updated", self.refund_of(refund))
+        elif row["status"] == "succeeded":
+            intent = self.intent(row["intent"])
+            order = str(json.loads(intent["metadata"]).get("order", ""))
+            self._db.execute(
+                "insert into came_back values (?, ?, ?, ?)",
+                (refund, order, row["amount"], self.now()),
+            )
+        kind = "refund.failed" if status == "failed" else "refund.updated"
+        self._note(kind, self.refund_of(refund))
 
     def _move(self, kind: str, intent: sqlite3.Row, amount: int) -> None:
         order = str(json.loads(intent["metadata"]).get("order", ""))
@@ -430,7 +483,16 @@ def count_moves(connection: sqlite3.Connection, order_id: str | None) -> Sums:
         (order_id, order_id),
     ).fetchall()
     found = {row[0]: (row[1], row[2]) for row in rows}
-    return Sums(*found.get("capture", (0, 0)), *found.get("refund", (0, 0)))
+    refunds, refunded = found.get("refund", (0, 0))
+    has_returns = connection.execute("select 1 from sqlite_master where name = 'came_back'")
+    if has_returns.fetchone() is not None:
+        count, units = connection.execute(
+            "select count(*), coalesce(sum(amount), 0) from came_back"
+            " where ? is null or order_id = ?",
+            (order_id, order_id),
+        ).fetchone()
+        refunds, refunded = refunds - count, refunded - units
+    return Sums(*found.get("capture", (0, 0)), refunds, refunded)
 
 
 def _new(prefix: str) -> str:

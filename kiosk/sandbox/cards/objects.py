@@ -117,6 +117,22 @@ def refund(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
+def dispute(row: sqlite3.Row, intent: sqlite3.Row) -> dict[str, Any]:
+    """Describe a dispute of a whole payment."""
+    return {
+        "id": row["id"],
+        "object": "dispute",
+        "amount": intent["amount"],
+        "currency": intent["currency"],
+        "charge": f"ch_{row['intent'][3:]}",
+        "payment_intent": row["intent"],
+        "reason": "fraudulent",
+        "status": row["status"],
+        "created": row["created"],
+        "livemode": False,
+    }
+
+
 def event(row: sqlite3.Row) -> dict[str, Any]:
     """Describe an event."""
     return {

@@ -59,3 +59,16 @@ create table idempotency (
 ) strict;
 pragma user_version = 1;
 """
+
+ADDED = """
+create table if not exists came_back (
+    refund text primary key references refunds (id), order_id text not null,
+    amount integer not null check (amount > 0), at_s real not null
+) strict;
+create table if not exists disputes (
+    seq integer primary key, id text not null unique,
+    intent text not null unique references intents (id), status text not null,
+    created integer not null
+) strict;
+"""
+"""Tables that came later; books of the same version get them when they are opened."""

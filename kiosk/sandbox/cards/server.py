@@ -2,7 +2,7 @@
 
 `/v1/…` is the service (`api.py`), for who has the secret key; `/hosted/SESSION` is the page on
 which a customer saves a card; `/control/…` scripts it, for who has this start's control token:
-`GET oracle[?order=ID]`, `POST faults|clock|settle|card|search|webhook`, `DELETE faults`.
+`GET oracle[?order=ID]`, `POST faults|clock|settle|card|search|dispute|webhook`, `DELETE faults`.
 
 Invariant: a payment is made within `EXECUTE_S` of its request's reaching this machine or never
 (see `kiosk/sandbox/bank/serving.py`, which counts a request's time from before it arrived).
@@ -274,6 +274,9 @@ class _Handler(BaseHTTPRequestHandler):
                     raise RequestError(400, "card_unknown")
                 with books.transaction():
                     books.change_card(str(found.get("customer")), found["card"])
+            case "POST", "dispute":
+                with books.transaction():
+                    books.dispute(str(_json(body).get("order")))
             case "POST", "webhook":
                 return self._webhook()
             case _:

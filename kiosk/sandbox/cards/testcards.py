@@ -30,7 +30,8 @@ class Card:
     code: str = ""
     decline_code: str = ""
     refund: str = "succeeded"
-    """What a refund comes to: `succeeded` at once, `later`, or `failed` later."""
+    """What a refund comes to: `succeeded` at once, `later`, `failed` later, or `returned`, which
+    is succeeded at once and failed later."""
 
 
 CARDS = {
@@ -44,6 +45,7 @@ CARDS = {
     "3220": Card(Fate.ACTION),
     "1101": Card(Fate.PROCESS, refund="later"),
     "1119": Card(Fate.PROCESS_DECLINE, "card_declined", "generic_decline"),
-    "5126": Card(Fate.SUCCEED, refund="failed"),
+    "1127": Card(Fate.SUCCEED, refund="failed"),
+    "5126": Card(Fate.SUCCEED, refund="returned"),
 }
-"""By their last four digits; 1101 and 1119 are ours, the others follow the public list."""
+"""By their last four digits; 1101, 1119 and 1127 are ours, the others follow the public list."""

@@ -4,14 +4,16 @@ import random
 
 import pytest
 
-from kiosk.domain.ids import IdempotencyKey, MandateRef, PaymentRef, reference_of
+from kiosk.domain.ids import IdempotencyKey, MandateRef, OrderId, PaymentRef, reference_of
 from kiosk.domain.mandate import MandateState
 from kiosk.domain.money import Money
 from kiosk.domain.order import OrderState, Outcome
 from kiosk.domain.payment import AttemptEnd, OutcomeKind
-from kiosk.domain.refund import Witness
+from kiosk.domain.refund import RefundState, Witness
+from kiosk.link.back_office import CloseRefund, RefundOrder
 from kiosk.link.protocol import AcknowledgeOrder, CloseElsewhere, NextOrder
-from kiosk.money.banks.port import BankAnswer, BankEvent
+from kiosk.money.banks.port import BankAnswer, BankEvent, RefundMode
+from kiosk.money.open_items import OpenKind, open_items
 from kiosk.money.records import ResultCorrected, SettlementReversed
 from tests.fakes.bank import Fault
 from tests.fakes.money_room import ALICE, TILL
@@ -288,3 +290,73 @@ def test_a_decision_and_a_look_up_at_once_store_one_end(enrolled):
     assert enrolled.book.contradicted == {key: None}
     assert enrolled.reconcile() == 0
     assert not resolve(IdempotencyKey("nobody"), AttemptEnd.SETTLED, "", Witness.STAFF)
+
+
+# Refunds that come back, and chargebacks ---------------------------------------------------------
+
+
+def refunded(room, minor_units=None, request="r1"):
+    amount = None if minor_units is None else Money(minor_units)
+    return room.ask(RefundOrder(request, OrderId("o1"), "ann", "cold", amount), TILL)
+
+
+@pytest.fixture
+def returned(told):
+    """A paid order of 12.50 whose refund was done; then the bank says that it failed, twice."""
+    told.with_capabilities(refund=RefundMode.API)
+    told.pay(told.order("o1", 1_250))
+    done = refunded(told).refund
+    assert done.state is RefundState.DONE
+    denied = BankAnswer(OutcomeKind.DECLINED, "refund_failed", PaymentRef("re_1"))
+    told.bank.news = [
+        BankEvent(name, done.reference, done.amount, denied, is_refund=True) for name in "ab"
+    ]
+    poll(told)
+    return told
+
+
+def returned_items(room):
+    return [it for it in open_items(room.book) if it.kind is OpenKind.REFUND_CAME_BACK]
+
+
+def test_a_refund_that_came_back_is_open_and_can_be_made_again(returned):
+    """The sum is free again, after a restart too; a new refund closes the item."""
+    (item,) = returned_items(returned)
+    assert (item.item, item.amount) == ("1", Money(1_250))
+    assert "refund again" in item.mend
+    assert alarms(returned) == {"reversed": 1}
+    assert returned.book.refunds.entries[1].state is RefundState.NOT_DONE
+    returned.restart()
+
+    assert refunded(returned, 500, "r2").refundable == Money(750)
+    assert [it.amount for it in returned_items(returned)] == [Money(750)]
+    refunded(returned, 750, "r3")
+    assert returned_items(returned) == []
+    late = returned.ask(CloseRefund(1, done=True, staff="bob"), TILL)
+    assert late.refusal == "above_paid"
+
+
+@pytest.mark.parametrize(("done", "left"), [(True, 0), (False, 1_250)])
+def test_staff_say_what_became_of_a_refund_that_came_back(returned, done, left):
+    """Given another way it counts as gone back; withdrawn it does not; both end the item."""
+    answer = returned.ask(CloseRefund(1, done=done, staff="bob"), TILL)
+    assert (answer.refusal, answer.refundable) == ("", Money(left))
+    assert returned_items(returned) == []
+    returned.restart()
+    assert returned_items(returned) == []
+
+
+def test_a_chargeback_is_believed_although_a_look_up_says_settled(enrolled):
+    """The order is unknown until somebody decides; the second event of it changes nothing."""
+    enrolled.with_capabilities(events=True)
+    order = enrolled.order("o1")
+    enrolled.pay(order)
+    enrolled.bank.news = [
+        event(enrolled, order, OutcomeKind.DECLINED, name, takes_back=True) for name in "ab"
+    ]
+    poll(enrolled)
+
+    entry = enrolled.book.orders[order]
+    assert (entry.state, entry.reason) == (OrderState.UNKNOWN, "settlement_reversed")
+    assert [it.kind for it in open_items(enrolled.book)] == [OpenKind.UNKNOWN]
+    assert alarms(enrolled) == {"reversed": 1}

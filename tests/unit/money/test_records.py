@@ -23,7 +23,8 @@ def test_an_old_journal_can_be_read():
     later = {
         record_type(kind)
         for kind in (
-            "result", "order_seen", "contradiction", "refund_opened", "refund_ended", "statement",
+            "result", "order_seen", "contradiction", "refund_opened", "refund_ended",
+            "refund_reversed", "statement",
             "conflict_closed", "till_asked", "till_answered", "accepted", "reversed",
             "mandate_changed",
         )

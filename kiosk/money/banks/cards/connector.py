@@ -87,7 +87,11 @@ class CardsBank:
         self._client = CardsClient(self._source)
         self._lookup = Lookup(self._client)
         self._news = News(
-            self._client, context.secrets, Readers(self._payment_event, self._mandate_event)
+            self._client,
+            context.secrets,
+            Readers(
+                self._payment_event, self._refund_event, self._dispute_event, self._mandate_event
+            ),
         )
         self._methods: dict[MandateRef, str] = {}
         self._guard = threading.Lock()
@@ -291,22 +295,74 @@ class CardsBank:
         """Do nothing: no connection outlives its exchange."""
 
     def _payment_event(self, event_id: str, intent: str) -> BankEvent | None:
-        reply = self._client.get(f"/v1/payment_intents/{quote(intent, safe='')}")
+        found = self._fresh("payment_intents", intent)
+        ours = self._ours(found)
+        if ours is None:
+            return None
+        expected, reference = ours
+        answer = meaning.of_intent(found, expected)
+        dispute = self._dispute_of(found) if answer.kind is OutcomeKind.SETTLED else None
+        if dispute is not None:
+            # A late "succeeded" must not undo what the chargeback did.
+            return self._chargeback(event_id, expected, reference, answer)
+        return BankEvent(event_id, reference, expected.amount, self._ended(answer, expected))
+
+    def _refund_event(self, event_id: str, refund: str) -> BankEvent | None:
+        found = self._fresh("refunds", refund)
+        ours = self._ours(found)
+        if ours is None:
+            return None
+        expected, reference = ours
+        answer = meaning.of_refund_object(found, expected)
+        return BankEvent(event_id, reference, expected.amount, answer, is_refund=True)
+
+    def _dispute_event(self, event_id: str, dispute: str) -> BankEvent | None:
+        told = self._fresh("disputes", dispute)
+        intent = told.get("payment_intent")
+        if not meaning.takes_money_back(told) or not isinstance(intent, str):
+            return None
+        found = self._fresh("payment_intents", intent)
+        ours = self._ours(found)
+        if ours is None:
+            return None
+        expected, reference = ours
+        return self._chargeback(event_id, expected, reference, meaning.of_intent(found, expected))
+
+    @staticmethod
+    def _chargeback(
+        event_id: str, expected: Expected, reference: str, answer: BankAnswer
+    ) -> BankEvent:
+        denied = BankAnswer(OutcomeKind.DECLINED, "disputed", answer.payment_ref)
+        return BankEvent(event_id, reference, expected.amount, denied, takes_back=True)
+
+    def _dispute_of(self, found: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the dispute that took a payment's money back, if there is one."""
+        reply = self._client.get(
+            "/v1/disputes", {"payment_intent": str(found.get("id")), "limit": "10"}
+        )
+        if isinstance(reply, Failure) or reply.status != 200:
+            raise BankUnreachableError("it does not say whether a payment is disputed")
+        return next((it for it in items_of(reply) if meaning.takes_money_back(it)), None)
+
+    def _fresh(self, family: str, name: str) -> dict[str, Any]:
+        """Read what news are about as it is now."""
+        reply = self._client.get(f"/v1/{family}/{quote(name, safe='')}")
         if isinstance(reply, Failure) or reply.status != 200:
             raise BankUnreachableError("it does not say what its news are about")
-        found, metadata = reply.body, reply.body.get("metadata")
-        units, currency = found.get("amount"), found.get("currency")
+        return reply.body
+
+    def _ours(self, found: dict[str, Any]) -> tuple[Expected, str] | None:
+        """Return whose payment or refund this is, and its reference; None: not one of ours."""
+        metadata, units = found.get("metadata"), found.get("amount")
         if not isinstance(metadata, dict) or type(units) is not int or units < 0:
             return None
         key, order, reference = (metadata.get(name) for name in ("key", "order", "reference"))
         if not (isinstance(key, str) and isinstance(order, str) and isinstance(reference, str)):
-            return None  # a payment of the same account that is not ours
-        if currency != self._context.currency.lower():
+            return None  # of the same account, by another program
+        if found.get("currency") != self._context.currency.lower():
             return None
         amount = Money(units, self._context.currency)
-        expected = Expected(IdempotencyKey(key), OrderId(order), amount)
-        answer = self._ended(meaning.of_intent(found, expected), expected)
-        return BankEvent(event_id, reference, amount, answer)
+        return Expected(IdempotencyKey(key), OrderId(order), amount), reference
 
     def _mandate_event(self, event_id: str, ref: MandateRef) -> BankEvent:
         state = self.mandate(ref).state

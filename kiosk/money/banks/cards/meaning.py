@@ -116,6 +116,15 @@ def of_refund_object(found: dict[str, Any], expected: Expected) -> BankAnswer:
             return BankAnswer(OutcomeKind.UNKNOWN, "answer_mismatch", ref)
 
 
+def takes_money_back(dispute: dict[str, Any]) -> bool:
+    """Say whether a dispute has taken the money, or may.
+
+    An early warning takes none; one that was won, or prevented, gives it back.
+    """
+    status = dispute.get("status")
+    return status in {"needs_response", "under_review", "lost"}
+
+
 def key_of(found: object) -> str:
     """Return the key that we wrote into a payment's or refund's metadata; empty if none."""
     metadata = found.get("metadata") if isinstance(found, dict) else None

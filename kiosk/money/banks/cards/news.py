@@ -30,6 +30,8 @@ PAGE = 20
 TYPES = (
     "payment_intent.succeeded", "payment_intent.payment_failed", "payment_intent.canceled",
     "checkout.session.completed", "customer.deleted", "payment_method.detached",
+    "refund.updated", "refund.failed", "charge.refund.updated",
+    "charge.dispute.created", "charge.dispute.funds_withdrawn",
 )  # fmt: skip
 _EVENT = re.compile(r"evt_[A-Za-z0-9_]{1,100}", re.ASCII)
 
@@ -42,6 +44,10 @@ class Readers:
 
     payment: Callable[[str, str], BankEvent | None]
     """Event id and payment id; None: not one of ours."""
+    refund: Callable[[str, str], BankEvent | None]
+    """Event id and refund id."""
+    dispute: Callable[[str, str], BankEvent | None]
+    """Event id and dispute id."""
     mandate: Callable[[str, MandateRef], BankEvent]
     """Event id and customer."""
 
@@ -118,9 +124,15 @@ class News:
         found = data.get("object") if isinstance(data, dict) else None
         if not isinstance(data, dict) or not isinstance(found, dict) or not isinstance(kind, str):
             return None
-        if kind.startswith("payment_intent."):
-            intent = found.get("id")
-            return self._readers.payment(event_id, intent) if isinstance(intent, str) else None
+        for family, reader in (
+            ("payment_intent.", self._readers.payment),
+            ("refund.", self._readers.refund),
+            ("charge.refund.", self._readers.refund),
+            ("charge.dispute.", self._readers.dispute),
+        ):
+            if kind.startswith(family):
+                name = found.get("id")
+                return reader(event_id, name) if isinstance(name, str) else None
         previous = data.get("previous_attributes")
         before = previous.get("customer") if isinstance(previous, dict) else None
         deleted = found.get("id") if kind == "customer.deleted" else None

@@ -268,7 +268,7 @@ def test_refunds_add_up(bank, service, mandate):
     assert bank.find_refund(asked(minor_units=251, ref=first.payment_ref)).kind is UNKNOWN
 
 
-@pytest.mark.parametrize(("card", "kind"), [("1101", SETTLED), ("5126", DECLINED)])
+@pytest.mark.parametrize(("card", "kind"), [("1101", SETTLED), ("1127", DECLINED)])
 def test_a_refund_that_takes_its_time(bank, service, mandate, card, kind):
     """Pending first; then done, or failed."""
     service.card(mandate, card)
@@ -333,3 +333,40 @@ def test_the_services_clock_is_measured(bank, service, mandate):
     service.control("POST", "clock", offset_s=600)
     bank.mandate(mandate)
     assert abs(bank.health().clock_skew_s - 600) < 2
+
+
+def test_news_of_a_refund_that_came_back(bank, service, mandate):
+    """It succeeded at once; later the service says that it failed, and moves the money back."""
+    service.card(mandate, "5126")
+    ref = pay(bank, mandate).payment_ref
+    first = refund(bank, ref)
+    assert (first.kind, service.refunded()) == (SETTLED, 250)
+    bank.acknowledge(tuple(it.event_id for it in bank.events().events))
+
+    service.control("POST", "settle")
+    (event,) = bank.events().events
+    assert (event.is_refund, event.amount, event.answer.kind) == (True, Money(250), DECLINED)
+    assert event.answer.payment_ref == first.payment_ref
+    assert service.refunded() == 0
+
+
+def test_news_of_a_chargeback(bank, service, mandate):
+    """Each event of it takes the payment back, and so does a late one that says it succeeded."""
+    pay(bank, mandate)
+    service.control("POST", "dispute", order="order-1")
+    found = [it for it in bank.events().events if it.reference]
+
+    assert len(found) == 3
+    assert all(it.takes_back and it.answer.kind is DECLINED for it in found)
+    assert {(it.reference, it.amount) for it in found} == {(sought_of().reference, Money(1_250))}
+
+
+@pytest.mark.parametrize("status", ["warning_needs_response", "won"])
+def test_a_dispute_that_takes_no_money_is_no_news(bank, service, mandate, status):
+    """An early warning, and one that was won: the payment stands."""
+    pay(bank, mandate)
+    service.control("POST", "dispute", order="order-1")
+    with service.books.transaction():
+        service.books._db.execute("update disputes set status = ?", (status,))
+    (event,) = [it for it in bank.events().events if it.reference]
+    assert (event.takes_back, event.answer.kind) == (False, SETTLED)
