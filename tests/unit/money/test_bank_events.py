@@ -360,3 +360,14 @@ def test_a_chargeback_is_believed_although_a_look_up_says_settled(enrolled):
     assert (entry.state, entry.reason) == (OrderState.UNKNOWN, "settlement_reversed")
     assert [it.kind for it in open_items(enrolled.book)] == [OpenKind.UNKNOWN]
     assert alarms(enrolled) == {"reversed": 1}
+
+
+def test_what_was_refunded_before_does_not_replace_what_came_back(told):
+    """Two refunds of one payment; the first comes back after the second was made."""
+    told.with_capabilities(refund=RefundMode.API)
+    told.pay(told.order("o1", 1_250))
+    first, _ = refunded(told, 500).refund, refunded(told, 500, "r2")
+    denied = BankAnswer(OutcomeKind.DECLINED, "refund_failed", PaymentRef("re_1"))
+    told.bank.news = [BankEvent("a", first.reference, first.amount, denied, is_refund=True)]
+    poll(told)
+    assert [(it.item, it.amount) for it in returned_items(told)] == [("1", Money(500))]
