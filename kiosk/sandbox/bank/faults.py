@@ -51,10 +51,16 @@ class FaultKind(enum.Enum):
     """Executed; the answer's signature does not fit it. Open banking only."""
     STALE_SIGNATURE = "stale_signature"
     """Executed; the signature is that of an old answer. Open banking only."""
+    REPLAYED_REFUSAL = "replayed_refusal"
+    """Executed; the answer is the well-signed refusal of an earlier request. Open banking only."""
 
 
 SIGNED_PATHS = "/open-banking"
-SIGNATURE_KINDS = (FaultKind.WRONG_SIGNATURE.value, FaultKind.STALE_SIGNATURE.value)
+SIGNATURE_KINDS = (
+    FaultKind.WRONG_SIGNATURE.value,
+    FaultKind.STALE_SIGNATURE.value,
+    FaultKind.REPLAYED_REFUSAL.value,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +190,7 @@ def apply_fault(
             | FaultKind.WRONG_AMOUNT
             | FaultKind.WRONG_SIGNATURE
             | FaultKind.STALE_SIGNATURE
+            | FaultKind.REPLAYED_REFUSAL
         ):
             return (swap or _swapped)(fault, execute())
         case _:

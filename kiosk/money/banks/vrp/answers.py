@@ -57,7 +57,8 @@ _ERROR_REASONS = {
 }
 _OUR_FAULTS = frozenset({f"U0{number:02d}" for number in (*range(1, 9), 10, *range(15, 28))})
 TOKEN_CODES = frozenset({"TKSP", "TKXP", "U028"})
-"""Errors of the check of the token, which comes before anything of the body is looked at."""
+"""Errors of the check of the token, which comes before anything of the body is looked at. Signed
+they are a refusal like others; without a signature they are anybody's word."""
 CONSENT_CODES = frozenset({"U009", "U011", "U028"})
 """Errors that say that a consent does not authorise now, and not why."""
 

@@ -3,9 +3,12 @@
 What an exchange means is decided here (`_meaning_of_post`) and in `answers`:
 - no connection was made, or what a payment needs beforehand (keys, a token) is missing: `NOT_SENT`;
 - the bank's signed word about this very payment: `SETTLED`, `ACCEPTED` or `DECLINED`;
-- a signed refusal that says that nothing was executed, or a 401 that names the end of the token
-  (which is looked at before anything else and needs no signature by the standard): `DECLINED`;
+- a signed refusal that says that nothing was executed, a 401 that names the end of the token
+  included: `DECLINED`;
 - everything else, unsigned answers, 409, 429 and 5xx included: `UNKNOWN`.
+No answer to a payment is `DECLINED` unless it names our interaction id and was signed after we sent
+the request: a refusal does not say what it refuses, and an earlier one would pass for this one. An
+unsigned 401 stays `UNKNOWN` whatever the consent says: a bank may execute, and its gateway refuse.
 VRP cannot be asked by our own key: a payment whose answer was lost is resent by the engine (the
 bank answers the same key with the same payment), or found by events.
 The access token is added while sending: it is a secret and does not belong into the journal.
@@ -16,6 +19,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from urllib.parse import quote
 
 from kiosk.domain.errors import SetupError, SmileTillError
@@ -148,7 +152,10 @@ class VrpBank:
         body = bodies.funds_body(ref, amount)
         url = session.resource(f"domestic-vrp-consents/{quote(ref, safe='')}/funds-confirmation")
         reply = session.transport.send("POST", url, body, session.signed(body), token)
-        if isinstance(reply, Failure) or not self._is_signed(session, reply):
+        # Advice of another moment is worth nothing, so here the echo is asked for too.
+        if isinstance(reply, Failure) or not reply.is_echoed:
+            return Funds.UNKNOWN
+        if not self._is_signed(session, reply):
             return Funds.UNKNOWN
         if reply.status not in {200, 201}:
             return Funds.UNKNOWN
@@ -246,10 +253,7 @@ class VrpBank:
     ) -> BankAnswer:
         refusal = answers.read_refusal(reply.body)
         if reply.status == 401:
-            if refusal is not None and refusal.code in answers.TOKEN_CODES:
-                return BankAnswer(OutcomeKind.DECLINED, self._reason(session, mandate_ref, refusal))
-            self._mandates.expire_token(mandate_ref)
-            return _unknown("bank_status_401")
+            return self._meaning_of_401(session, mandate_ref, reply, refusal)
         if reply.status not in {201, 400, 403}:
             return _unknown(f"bank_status_{reply.status}")
         if not self._is_signed(session, reply):
@@ -258,7 +262,18 @@ class VrpBank:
             return self._meaning_of_created(session, prepared, reply)
         if refusal is None or not refusal.is_proof:
             return _unknown(f"bank_status_{reply.status}")
+        if not self._is_of_this(session, reply):
+            return _unknown("answer_not_of_this_request")
         return BankAnswer(OutcomeKind.DECLINED, self._reason(session, mandate_ref, refusal))
+
+    def _meaning_of_401(
+        self, session: Session, ref: MandateRef, reply: Reply, refusal: BankRefusal | None
+    ) -> BankAnswer:
+        is_about_token = refusal is not None and refusal.code in answers.TOKEN_CODES
+        if refusal is None or not is_about_token or not self._is_of_this(session, reply):
+            self._mandates.expire_token(ref)
+            return _unknown("bank_status_401")
+        return BankAnswer(OutcomeKind.DECLINED, self._reason(session, ref, refusal))
 
     def _meaning_of_created(self, session: Session, prepared: Prepared, reply: Reply) -> BankAnswer:
         facts = answers.read_payment(reply.body)
@@ -270,7 +285,10 @@ class VrpBank:
         creditor = Creditor(**instruction["CreditorAccount"])
         if facts is None or not answers.is_about(facts, asked, creditor):
             return _unknown("answer_mismatch")
-        return self._explained(session, facts)
+        answer = self._explained(session, facts)
+        if answer.kind is OutcomeKind.DECLINED and not self._is_of_this(session, reply):
+            return _unknown("answer_not_of_this_request")
+        return answer
 
     def _reason(self, session: Session, ref: MandateRef, refusal: BankRefusal) -> str:
         """Say why the bank refused; of a consent that is not active, ask why that is."""
@@ -323,8 +341,15 @@ class VrpBank:
         return session.onboarding.creditor if terms is None else terms.creditor
 
     def _is_signed(self, session: Session, reply: Reply) -> bool:
+        return self._is_believed(session.transport.check, reply)
+
+    def _is_of_this(self, session: Session, reply: Reply) -> bool:
+        """Say whether the bank signed this answer, and made it for the request just sent."""
+        return self._is_believed(session.transport.check_refusal, reply)
+
+    def _is_believed(self, check: Callable[[Reply], None], reply: Reply) -> bool:
         try:
-            session.transport.check(reply)
+            check(reply)
         except SignatureError as error:
             logger.error("an answer of the bank cannot be believed: %s", error.reason)  # noqa: TRY400
             self._detail = error.reason.replace("_", " ")

@@ -117,7 +117,14 @@ def key_id(text: str) -> str:
 
 
 def verify_detached(
-    text: str, body: bytes, key: RSAKey, *, iss: str, tan: str, now_s: float
+    text: str,
+    body: bytes,
+    key: RSAKey,
+    *,
+    iss: str,
+    tan: str,
+    now_s: float,
+    since_s: float | None = None,
 ) -> None:
     """Check the bank's signature of an answer.
 
@@ -128,6 +135,8 @@ def verify_detached(
         iss: Who must have signed.
         tan: The trust anchor that must be named.
         now_s: Seconds since the epoch, by the bank's clock as we know it.
+        since_s: The earliest time at which it may have been made, by the same clock, where it
+            must be younger than `OLD_S_MAX` allows.
 
     Raises:
         SignatureError: It is malformed, breaks a rule of the profile, is of somebody else, of
@@ -139,6 +148,8 @@ def verify_detached(
         raise SignatureError("signature_of_another")
     if not now_s - OLD_S_MAX <= header[IAT] <= now_s + AHEAD_S_MAX:
         raise SignatureError("signature_stale")
+    if since_s is not None and header[IAT] < since_s:
+        raise SignatureError("signature_before_request")
     head, middle, signature = text.split(".")
     if middle:
         raise SignatureError("signature_malformed")

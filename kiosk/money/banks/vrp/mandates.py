@@ -100,6 +100,8 @@ class Mandates:
             return _consent(reply, ref)
         refusal = read_refusal(reply.body)
         if reply.status == 400 and refusal is not None and refusal.code == NOT_FOUND:
+            # It does not say which consent: that of another request would revoke this one.
+            _believe_refusal(session, reply)
             return None
         raise BankUnreachableError(f"it answered with status {reply.status}")
 
@@ -259,6 +261,13 @@ def _believe(session: Session, reply: Reply) -> None:
         raise BankUnreachableError(f"it answered with status {reply.status}")
     try:
         session.transport.check(reply)
+    except SignatureError as error:
+        raise BankUnreachableError(error.reason.replace("_", " ")) from error
+
+
+def _believe_refusal(session: Session, reply: Reply) -> None:
+    try:
+        session.transport.check_refusal(reply)
     except SignatureError as error:
         raise BankUnreachableError(error.reason.replace("_", " ")) from error
 

@@ -34,6 +34,10 @@ MEASURE_S_MAX = 4.0
 """An exchange that took longer tells the bank's time too coarsely (by half of it)."""
 KEYS_BYTES_MAX = 262_144
 KEYS_MAX = 200
+BEFORE_S_MAX = 3.0
+"""Seconds that the signature of a refusal may be dated before its request was sent: `iat` is told
+in whole seconds (1), `Date` too (0.5), and the way there and back takes some time. More than that,
+and it was made for another request."""
 REFETCH_S_MIN = 10.0
 """Seconds between two fetches of the bank's keys, however many answers name a wrong one."""
 TOKEN_LENGTH_MAX = 8_192
@@ -48,6 +52,10 @@ class Reply:
     signature: str = field(repr=False)
     body: dict[str, Any] | None = field(repr=False)
     """The JSON object in it, or None if there is none."""
+    is_echoed: bool
+    """It names our interaction id; False: it names none. One that names another never gets here."""
+    sent_s: float | None
+    """When the request began, by the bank's clock; None while that is not known."""
 
 
 class BankClock:
@@ -57,6 +65,8 @@ class BankClock:
         """Start without knowledge of it."""
         self._wall_s = wall_s
         self._skew_s: float | None = None
+        self._ahead_s: float | None = None
+        """The bank's clock minus the monotonic one, which nobody sets."""
 
     @property
     def skew_s(self) -> float | None:
@@ -66,6 +76,11 @@ class BankClock:
     def now_s(self) -> float:
         """Return the bank's time, as far as it is known."""
         return self._wall_s() + (self._skew_s or 0.0)
+
+    def at_s(self, monotonic_s: float) -> float | None:
+        """Return the bank's time at a moment of the monotonic clock; None: it is not known."""
+        ahead_s = self._ahead_s
+        return None if ahead_s is None else monotonic_s + ahead_s
 
     def learn(self, answer: Answer) -> None:
         """Take the time of an answer's `Date`, which is told in whole seconds."""
@@ -78,6 +93,7 @@ class BankClock:
         # The bank wrote it between our first byte and its first: the middle is off by half at most.
         sent_s = self._wall_s() - (time.monotonic() - answer.sent_at_s)
         self._skew_s = told_s - (sent_s + answer.took_s / 2)
+        self._ahead_s = told_s - (answer.sent_at_s + answer.took_s / 2)
 
 
 class Transport:
@@ -125,15 +141,20 @@ class Transport:
         answer = self._wire.send(method, url, body, fields)
         if isinstance(answer, Failure):
             return answer
+        # An answer of another time has a `Date` of that time: it alone must not say when we asked.
+        known = self.clock.at_s(answer.sent_at_s)
         self.clock.learn(answer)
-        echo = answer.headers.get("x-fapi-interaction-id", interaction)
-        if token and echo.lower() != interaction:
+        told = self.clock.at_s(answer.sent_at_s)
+        echo = answer.headers.get("x-fapi-interaction-id", "").lower()
+        if token and echo not in {"", interaction}:
             return Failure(is_sent=True, reason="answer_mismatch")
         return Reply(
             answer.status,
             answer.content,
             answer.headers.get("x-jws-signature", ""),
             parse_object(answer.content),
+            is_echoed=echo == interaction,
+            sent_s=None if known is None or told is None else max(known, told),
         )
 
     def check(self, reply: Reply) -> None:
@@ -142,6 +163,24 @@ class Transport:
         Raises:
             SignatureError: It has none, or none that can be believed.
         """
+        self._verify(reply, None)
+
+    def check_refusal(self, reply: Reply) -> None:
+        """Check an answer that names nothing of what was asked, as refusals do.
+
+        The signature alone would let the refusal of another request pass for five minutes. So it
+        must name our interaction id and be made after we asked.
+
+        Raises:
+            SignatureError: It cannot be believed, or it may be the answer to another request.
+        """
+        if not reply.is_echoed:
+            raise jose.SignatureError("interaction_id_missing")
+        if reply.sent_s is None:
+            raise jose.SignatureError("clock_not_known")
+        self._verify(reply, reply.sent_s - BEFORE_S_MAX)
+
+    def _verify(self, reply: Reply, since_s: float | None) -> None:
         if not reply.signature:
             raise jose.SignatureError("signature_missing")
         jose.verify_detached(
@@ -151,6 +190,7 @@ class Transport:
             iss=self.onboarding.bank_signing_iss,
             tan=self.onboarding.trust_anchor,
             now_s=self.clock.now_s(),
+            since_s=since_s,
         )
 
     def claims(self, text: str) -> dict[str, Any]:

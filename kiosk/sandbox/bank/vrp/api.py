@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 ROOT = "/open-banking/v4.0"
 STALE_S = 86_400
 """How old the signature is that a scripted fault repeats."""
+REPLAYED_S = 10
+"""How old the refusal is that a scripted fault repeats: younger than any bound on an answer's age,
+older than any doubt about the clocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +188,12 @@ class Api:
                 return self._signed(answer, payload=answer.payload() + b" ")
             case FaultKind.STALE_SIGNATURE:
                 return self._signed(answer, payload=b'{"Data":{}}', age_s=STALE_S)
+            case FaultKind.REPLAYED_REFUSAL:
+                # Under the interaction id of this request, so that its time alone tells.
+                code, path = Code.FAILS_CONTROL_PARAMETERS, "Data.ControlParameters"
+                refused = ObError(400, code, "Of another request.", path).body()
+                replay = replace(answer, status=400, body=refused)
+                return self._signed(replay, age_s=REPLAYED_S)
             case FaultKind.OTHER_ORDER if instruction:
                 data["DomesticVRPId"] = "another-payment"
                 instruction["InstructionIdentification"] = "ANOTHERORDER"

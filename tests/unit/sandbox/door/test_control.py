@@ -206,6 +206,17 @@ def test_stale_signature_is_a_day_old(tpp, pay, faults, clock):
     assert json.loads(base64.urlsafe_b64decode(head + "=="))[IAT] == int(clock()) - 86_400
 
 
+def test_replayed_refusal_is_executed_and_ten_seconds_old(tpp, pay, faults, clock, debits):
+    """A good signature over a refusal, under the id of this request; only its time tells."""
+    faults.add(fault("replayed_refusal"))
+    reply = pay()
+    assert (reply.status, reply.code) == (400, "U014")
+    assert tpp.check(reply)[IAT] == int(clock()) - 10
+    assert pay().status == 201
+    clock.now_s += 1
+    assert debits() == 1
+
+
 def test_another_order_and_amount(tpp, pay, faults):
     """Well-formed, well-signed answers to what was not asked."""
     faults.add(fault("other_order"))
@@ -237,6 +248,8 @@ def test_signature_faults_are_for_signed_paths():
     """The bank's own interface has no signatures to spoil."""
     with pytest.raises(RequestError):
         read_fault({"kind": "wrong_signature", "path": "/payments"})
+    with pytest.raises(RequestError):
+        read_fault({"kind": "replayed_refusal", "path": "/payments"})
     assert read_fault({"kind": "wrong_signature", "path": PAYMENTS}).path == PAYMENTS
 
 

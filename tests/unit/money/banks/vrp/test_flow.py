@@ -19,17 +19,20 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 import requests
 
-from kiosk.domain.ids import IdempotencyKey
+from kiosk.domain.ids import IdempotencyKey, reference_of
 from kiosk.domain.mandate import DEFAULT_LIMITS, MandateState
 from kiosk.domain.money import Money
+from kiosk.link.protocol import Outcome
 from kiosk.money.banks.errors import BankUnreachableError
 from kiosk.money.banks.port import Funds, OutcomeKind
 from kiosk.money.banks.registry import open_bank
 from kiosk.money.banks.vrp.approval import hand_over
 from kiosk.money.banks.vrp.consent_store import ConsentStore
+from kiosk.money.clock import SystemClock
 from kiosk.sandbox.bank import oracle
 from tests.fakes.bank_port import context_of, intent_of, sought_of
 from tests.fakes.bank_process import BankProcess
+from tests.fakes.money_room import MoneyRoom
 from tests.fakes.scripted_vrp_bank import CREDITOR, DEBTOR, ROOT
 from tests.unit.money.banks.vrp.conftest import ALIAS, KEY, pay, prepare
 
@@ -277,7 +280,15 @@ def test_scanned_code_brings_tokens_by_polling(door):
 
 
 @pytest.mark.parametrize(
-    "kind", ["wrong_signature", "stale_signature", "other_order", "wrong_amount", "garbage"]
+    "kind",
+    [
+        "wrong_signature",
+        "stale_signature",
+        "replayed_refusal",
+        "other_order",
+        "wrong_amount",
+        "garbage",
+    ],
 )
 def test_faults_of_the_door_are_unknown_and_resent_to_one_debit(door, kind):
     """Executed, but answered in a way that cannot be believed: resent, the payment is the same."""
@@ -295,6 +306,27 @@ def test_faults_of_the_door_are_unknown_and_resent_to_one_debit(door, kind):
     end = bank.find(sought_of(payment_ref=again.payment_ref))
     assert end.kind is OutcomeKind.SETTLED
     assert oracle.executed_debits(door, sought_of().reference) == 1
+
+
+def test_guest_hears_paid_after_a_replayed_refusal(door, tmp_path):
+    """The bank executes and an old refusal comes back: not "not paid"; resent, paid, one debit."""
+    room = MoneyRoom(tmp_path, clock=SystemClock())
+    room.bank = open_bank("vrp", context_of(door))
+    room.restart()
+    assert room.enrol().state is MandateState.ACTIVE
+    oracle.control(
+        door, "POST", "vrp/ladder", body={"delays_s": {"ACSP": 0, "ACSC": 0}, "final": "settle"}
+    )
+    oracle.add_fault(door, {"kind": "replayed_refusal", "path": PAYMENTS})
+
+    told = room.pay(room.order())
+
+    entries = oracle.control(door, "GET", "vrp/requests")["requests"]
+    sent = [it for it in entries if it["path"] == PAYMENTS and it["method"] == "POST"]
+    assert told.outcome is Outcome.PAID
+    assert len(sent) == 2
+    (key,) = {it["key"] for it in sent}
+    assert oracle.executed_debits(door, reference_of(key)) == 1
 
 
 def test_short_token_is_renewed_at_the_door(door):

@@ -102,6 +102,15 @@ def test_time_of_a_signature(signer, public, now_s, reason):
     assert caught.value.reason == reason
 
 
+def test_signature_before_the_request(signer, public):
+    """Where it must answer a certain request, one made before that is another's."""
+    text = signer.detached(BODY, NOW_S)
+    verify_detached(text, BODY, public, now_s=NOW_S + 1, since_s=NOW_S, **WHO)
+    with pytest.raises(SignatureError) as caught:
+        verify_detached(text, BODY, public, now_s=NOW_S + 1, since_s=NOW_S + 0.5, **WHO)
+    assert caught.value.reason == "signature_before_request"
+
+
 @pytest.mark.parametrize("text", ["", ".", "..", "a..b", "....", "e30..e30", "é..é", "x" * 200_000])
 def test_no_jws_is_malformed(public, text):
     """Garbage never reaches the cryptography, and never raises anything else."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import email.utils
 import json
+import time
 
 import pytest
 
 from kiosk.domain.money import Money
+from kiosk.money.banks.errors import BankUnreachableError
 from kiosk.money.banks.port import Funds, OutcomeKind
 from tests.fakes.bank_port import sought_of
 from tests.fakes.scripted_vrp_bank import SPACE
@@ -117,7 +120,11 @@ def test_reason_of_a_refusal(world, mandate, code, reason):
     ],
 )
 def test_signed_refusal_is_a_decline(world, mandate, status, code, path, reason):
-    """What the bank says it will not execute is declined, with a reason to act on."""
+    """What the bank says it will not execute is declined, with a reason to act on.
+
+    The 401s too: signed, under our interaction id and made after we asked. Without a signature
+    they decline nothing (below), because a bank may execute and its gateway refuse.
+    """
     spoil_payments(world.peer, refusing(status, code, path))
     answer = pay(world.bank, mandate)
     assert (answer.kind, answer.reason) == (OutcomeKind.DECLINED, reason)
@@ -144,6 +151,12 @@ def test_consent_that_is_gone(world, mandate):
 UNPROVEN = [
     refusing(400, "U014", signature=""),
     refusing(403, "U028", signature=""),
+    refusing(401, "TKSP", signature=""),
+    refusing(401, "TKXP", signature=""),
+    refusing(401, "U028", signature=""),
+    refusing(401, "TKSP", headers={"x-fapi-interaction-id": ""}),
+    refusing(400, "U014", headers={"x-fapi-interaction-id": ""}),
+    refusing(403, "U028", headers={"x-fapi-interaction-id": ""}),
     refusing(400, "U000"),
     refusing(400, "U013"),
     refusing(400, "U029"),
@@ -174,6 +187,98 @@ def test_what_proves_nothing_is_unknown(world, mandate, change):
     answer = pay(world.bank, mandate)
     assert answer.kind is OutcomeKind.UNKNOWN
     assert answer.reason
+
+
+# --- refusals of another request ------------------------------------------------------------------
+
+LIMIT = "Data.ControlParameters.MaximumIndividualAmount"
+ECHOES = {"echoed": {}, "not echoed": {"x-fapi-interaction-id": ""}}
+REFUSALS = [(400, "U014", LIMIT), (403, "U028", ""), (401, "TKSP", ""), (401, "U028", "")]
+
+
+def signed_ago(peer, status, code, path, age_s, **headers):
+    """Have the bank execute, and answer with a refusal that it signed `age_s` seconds before."""
+
+    def change(answer):
+        refusing(status, code, path, headers=dict(headers))(answer)
+        answer.header = {f"{SPACE}iat": int(time.time() + peer.skew_s) - age_s}
+
+    return change
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: f"{refusal[0]}-{refusal[1]}")
+@pytest.mark.parametrize("echo", ECHOES)
+@pytest.mark.parametrize("age_s", [8, 240])
+def test_replayed_refusal_is_unknown(world, mandate, refusal, echo, age_s):
+    """A refusal signed before we asked is another request's; the resend finds the payment."""
+    world.peer.first_status = "ACSC"
+    spoil_payments(world.peer, signed_ago(world.peer, *refusal, age_s, **ECHOES[echo]))
+    request = prepare(world.bank, mandate)
+    assert world.bank.submit(request, mandate).kind is OutcomeKind.UNKNOWN
+
+    world.peer.spoil = lambda seen, answer: None
+    assert world.bank.submit(request, mandate).kind is OutcomeKind.SETTLED
+    assert len(world.peer.payments) == 1
+
+
+@pytest.mark.parametrize("skew_s", [-200, 200])
+def test_time_of_a_refusal_is_told_by_the_banks_clock(world, mandate, skew_s):
+    """Our clock may be minutes off: a refusal of now is believed, and one of before is not."""
+    world.peer.skew_s = skew_s
+    world.bank.mandate(mandate)
+    spoil_payments(world.peer, refusing(400, "U014", LIMIT))
+    assert pay(world.bank, mandate, "1").kind is OutcomeKind.DECLINED
+    spoil_payments(world.peer, signed_ago(world.peer, 400, "U014", LIMIT, 8))
+    assert pay(world.bank, mandate, "2").kind is OutcomeKind.UNKNOWN
+
+
+def test_replay_cannot_bring_its_own_time(world, mandate):
+    """A whole old answer, `Date` included, does not move the moment at which we asked."""
+    date = email.utils.formatdate(time.time() - 240, usegmt=True)
+    spoil_payments(world.peer, signed_ago(world.peer, 400, "U014", LIMIT, 240, Date=date))
+    assert pay(world.bank, mandate).kind is OutcomeKind.UNKNOWN
+
+
+@pytest.mark.parametrize("change", [{"headers": ECHOES["not echoed"]}, {"header": None}])
+def test_old_rejected_payment_is_unknown(world, mandate, change):
+    """A payment that is told rejected is held to the same: the resend says it again."""
+    world.peer.first_status = "RJCT"
+    old = {f"{SPACE}iat": int(time.time()) - 30}
+    spoil_payments(world.peer, set_to(**{k: old if v is None else v for k, v in change.items()}))
+    request = prepare(world.bank, mandate)
+    assert world.bank.submit(request, mandate).kind is OutcomeKind.UNKNOWN
+    world.peer.spoil = lambda seen, answer: None
+    assert world.bank.submit(request, mandate).kind is OutcomeKind.DECLINED
+
+
+def test_payment_without_the_echo_is_still_paid(world, mandate):
+    """A success names what it is about, so nothing more is needed to believe it."""
+    world.peer.first_status = "ACSC"
+    spoil_payments(world.peer, set_to(headers=ECHOES["not echoed"]))
+    assert pay(world.bank, mandate).kind is OutcomeKind.SETTLED
+
+
+def test_unsigned_401_renews_the_token_for_the_resend(world, mandate):
+    """It decides nothing, but the token may really have ended: the resend goes with a new one."""
+    world.peer.first_status = "ACSC"
+    spoil_payments(world.peer, refusing(401, "TKSP", signature=""))
+    request = prepare(world.bank, mandate)
+    answer = world.bank.submit(request, mandate)
+    assert (answer.kind, answer.reason) == (OutcomeKind.UNKNOWN, "bank_status_401")
+    world.peer.spoil = lambda seen, answer: None
+    assert world.bank.submit(request, mandate).kind is OutcomeKind.SETTLED
+    first, second = world.peer.calls("POST", PAYMENTS)
+    assert first.headers["authorization"] != second.headers["authorization"]
+    assert len(world.peer.payments) == 1
+
+
+@pytest.mark.parametrize("echo", ECHOES)
+def test_replayed_unknown_consent_revokes_nothing(world, mandate, echo):
+    """U011 does not say which consent the bank does not know."""
+    replay = signed_ago(world.peer, 400, "U011", "", 30, **ECHOES[echo])
+    spoil_payments(world.peer, replay, mandate)
+    with pytest.raises(BankUnreachableError):
+        world.bank.mandate(mandate)
 
 
 # --- answers that cannot be believed --------------------------------------------------------------
@@ -321,6 +426,7 @@ def test_new_key_of_the_bank_is_fetched_once(world, mandate, keys):
         (edit("Data", "ConsentId", value="consent-2"), Funds.UNKNOWN),
         (edit("Data", "InstructedAmount", "Amount", value="1.00"), Funds.UNKNOWN),
         (set_to(signature=""), Funds.UNKNOWN),
+        (set_to(headers={"x-fapi-interaction-id": ""}), Funds.UNKNOWN),
         (refusing(400, "U009"), Funds.UNKNOWN),
         (set_to(action="drop"), Funds.UNKNOWN),
     ],
