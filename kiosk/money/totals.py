@@ -19,6 +19,11 @@ from kiosk.domain.refund import RefundState
 from kiosk.money.book import Book
 from kiosk.money.open_items import OpenItem, open_items
 
+DAY_FIRST = date(2000, 1, 1)
+DAY_LAST = date(2199, 12, 31)
+"""Days that can be asked for. Beyond them Python's own calendar ends (years 1 and 9999) as soon as
+a time zone is added, and no journal has them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Period:
@@ -70,6 +75,21 @@ class Totals:
     def net(self) -> int:
         """Minor units received less refunded; may be below zero."""
         return self.received.minor_units - self.refunded.minor_units
+
+
+def check_day(day: date) -> date:
+    """Return a day that somebody asked for.
+
+    Raises:
+        BadInputError: It is before `DAY_FIRST` or after `DAY_LAST`.
+    """
+    if not DAY_FIRST <= day <= DAY_LAST:
+        raise BadInputError(
+            f"The day is not between {DAY_FIRST} and {DAY_LAST}.",
+            code="day_bad",
+            mend="Write it like 2026-11-23.",
+        )
+    return day
 
 
 def day_period(day: date) -> Period:

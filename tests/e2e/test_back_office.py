@@ -148,6 +148,8 @@ def test_an_unknown_payment_and_everything_that_ends_it(office: Office, tmp_path
     "words",
     [
         ("refund", "b1"), ("refund", "no such", "--staff", "ann"), ("totals", "--day", "noon"),
+        ("totals", "--day", "9999-12-31"), ("find", "--day", "0001-01-01"),
+        ("totals", "--since", "9999-12-31T23:59"),
         ("totals", "--until", "2026-11-23T12:00"), ("find", "--since", "2026"),
         ("find", "--amount", "x"), ("decide", "b1", "maybe", "--staff", "ann"),
         ("statement", "absent.csv", "--staff", "ann"), ("refund-close", "0", "done"),

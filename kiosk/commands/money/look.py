@@ -114,7 +114,7 @@ def totals(
 
 def _period(day: str | None, since: str | None, until: str | None) -> Period:
     """Return the period that was asked for: a day, or a shift between two times; else today."""
-    from kiosk.money.totals import Period, day_period
+    from kiosk.money.totals import Period, check_day, day_period
 
     if day is not None and (since is not None or until is not None):
         message = "Name a day, or a time with --since, not both."
@@ -128,18 +128,22 @@ def _period(day: str | None, since: str | None, until: str | None) -> Period:
     if day is None or day == "today":
         return day_period(datetime.now().astimezone().date())
     try:
-        return day_period(date.fromisoformat(day if _DATE.fullmatch(day) else ""))
-    except (ValueError, OverflowError):
+        asked = date.fromisoformat(day if _DATE.fullmatch(day) else "")
+    except ValueError:
         raise _time_bad() from None
+    return day_period(check_day(asked))
 
 
 def _time(text: str | None) -> datetime | None:
+    from kiosk.money.totals import check_day
+
     if text is None:
         return None
     try:
         found = datetime.fromisoformat(text if _TIME.fullmatch(text) else "")
+        check_day(found.date())
         return found.astimezone()
-    except (ValueError, OverflowError, OSError):
+    except (ValueError, OSError):
         raise _time_bad() from None
 
 

@@ -1,6 +1,8 @@
 """Who is at the keyboard: `--staff NAME`, with the code that the settings give to that name.
 
 Where the settings name nobody, any id is taken: whoever can read the settings could add a name.
+Wrong codes are not counted here: whoever runs a word of the command line as the owner of the data
+directory can read every code in settings.toml, so a count would keep nobody out.
 """
 
 from __future__ import annotations

@@ -201,7 +201,7 @@ class _Failures:
 
 @dataclass(slots=True)
 class FailureBrake:
-    """Counts wrong keys or codes by who sent them, and says when there were too many.
+    """Counts wrong keys by who sent them, and says when there were too many.
 
     The oldest of `senders_max` senders is forgotten first. Safe to use from several threads.
     """
@@ -236,8 +236,3 @@ class FailureBrake:
             self._senders[sender] = found
             if len(self._senders) > self.senders_max:
                 self._senders.popitem(last=False)
-
-    def succeeded(self, sender: str) -> None:
-        """Forget a sender's failures."""
-        with self._lock:
-            self._senders.pop(sender, None)

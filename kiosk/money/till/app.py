@@ -44,6 +44,7 @@ from kiosk.money.till.nexo_told import ResponseEnvelope, Told
 from kiosk.money.till.pages import page
 from kiosk.money.till.rest import FOUND_MAX, RestDesk, RestError
 from kiosk.money.till.stream import LISTENERS_MAX, Bell, EventStream
+from kiosk.money.totals import DAY_FIRST, DAY_LAST
 
 PAYMENT_WAIT_S = 150.0
 """Longest that a Payment is waited for in one request; Adyen's limit too (payments.md, 3)."""
@@ -57,6 +58,14 @@ OrderPath = Annotated[
         description="The order's id.",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
         max_length=ORDER_ID_LENGTH_MAX,
+    ),
+]
+
+Day = Annotated[
+    date | None,
+    Query(
+        description=f"A calendar day, like 2026-11-23, from {DAY_FIRST} to {DAY_LAST}; any other"
+        " is answered with 400 (`day_bad`)."
     ),
 ]
 
@@ -250,7 +259,7 @@ def _add_office(app: FastAPI, parts: TillParts) -> None:
     )
     async def find_orders(
         request: Request,
-        day: Annotated[date | None, Query(description="A calendar day, like 2026-11-23.")] = None,
+        day: Day = None,
         amount: Annotated[str | None, Query(pattern=r"^[0-9]{1,6}(\.[0-9]{1,2})?$")] = None,
         limit: Annotated[int, Query(ge=1, le=FOUND_MAX)] = 50,
     ) -> Response:
@@ -262,7 +271,7 @@ def _add_office(app: FastAPI, parts: TillParts) -> None:
         summary="A day added up; today where none is named",
         responses=answers(told.TotalsTold, 400, 401, 429, 503),
     )
-    async def totals(request: Request, day: date | None = None) -> Response:
+    async def totals(request: Request, day: Day = None) -> Response:
         await parts.key(request)
         return _told(await run(rest.totals, day))
 
@@ -281,7 +290,7 @@ def _add_kiosk(app: FastAPI, parts: TillParts) -> None:
 
     @app.get(
         "/v1/receipts/{order_id}",
-        summary="A receipt again, as text or PDF",
+        summary="A receipt as text or PDF; marked as a reprint where it is asked for again",
         responses={
             **answers(None, 400, 401, 404, 429, 503),
             200: {

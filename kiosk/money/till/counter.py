@@ -70,6 +70,11 @@ class OrderFacts:
         """Say whether it can still be paid, or is on its way."""
         return self.state in IN_PROGRESS
 
+    @property
+    def may_retry(self) -> bool:
+        """Say whether a try ended without money, so that the guest may try again."""
+        return self.state is OrderState.OPEN and self.attempts > 0
+
 
 @dataclass(frozen=True, slots=True)
 class Request:

@@ -215,6 +215,9 @@ class NexoDesk:
             original = self._late_answer(header, reference, known.order_id)
         if original is None:
             words = "in progress: the outcome follows, ask again"
+            tried = self._counter.facts(known.order_id) if known.order_id else None
+            if tried is not None and tried.may_retry:
+                words = f"in progress: not paid ({tried.reason}), the guest may try again"
             return self._status_answer(
                 header, render.failure(Condition.IN_PROGRESS, words), referred
             )
@@ -285,7 +288,7 @@ class NexoDesk:
     def _not_staff(self, key: TillKey, name: str, code: str) -> NexoResponse | None:
         if key.role is not TillRole.STAFF:
             return render.failure(Condition.NOT_ALLOWED, "this key may not refund")
-        if self._staff.left_s(key.name) > 0:
+        if self._staff.left_s(key.name, name) > 0:
             return render.failure(Condition.NOT_ALLOWED, "too many wrong codes; wait")
         if not self._staff.is_staff(key.name, name, code):
             return render.failure(Condition.NOT_ALLOWED, "staff name or code is wrong")
@@ -373,7 +376,7 @@ class NexoDesk:
             response = render.refusal(Refused.NO_SUCH_ORDER)
             body = NexoPrintResponse(DocumentQualifier=output.DocumentQualifier, Response=response)
         else:
-            text = self._office.receipt_text(order_id, copy, reprint=True)
+            text = self._office.receipt_text(order_id, copy)
             body = NexoPrintResponse(
                 DocumentQualifier=output.DocumentQualifier,
                 Response=render.success("text only: print it at the till"),

@@ -252,7 +252,8 @@ def _result(facts: OrderFacts) -> NexoPaymentResult:
 
 
 def _receipts(facts: OrderFacts, office: Office) -> list[NexoPaymentReceipt] | None:
-    texts = {copy: office.receipt_text(facts.order.order_id, copy) for copy in Copy}
+    texts = {copy: office.receipt_text(facts.order.order_id, copy, original=True) for copy in Copy}
     if sum(map(len, texts.values())) > RECEIPTS_CHARS_MAX:
         return None
+    office.gave_originals(facts.order.order_id)
     return [receipt_of_text(text, copy) for copy, text in texts.items()]

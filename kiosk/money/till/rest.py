@@ -218,7 +218,7 @@ class RestDesk:
             RestError: This key sees no such order.
         """
         facts = self._own(key, order_id)
-        return self._office.receipt_text(facts.order.order_id, copy, reprint=True)
+        return self._office.receipt_text(facts.order.order_id, copy)
 
     def receipt_pdf(self, key: TillKey, order_id: str, copy: Copy) -> bytes:
         """Return a receipt as PDF.
@@ -271,7 +271,7 @@ class RestDesk:
                 "Nobody has a staff code.",
                 "Set [screen.staff_codes] in settings.toml.",
             )
-        left_s = self._staff.left_s(key.name)
+        left_s = self._staff.left_s(key.name, name)
         if left_s > 0:
             raise RestError(
                 429, "too_many_codes", "Too many wrong codes.", "Wait.", int(left_s) + 1
@@ -351,6 +351,8 @@ def _refund_told(refund: Refund | RefundEntry) -> told.RefundTold:
 def _advice(facts: OrderFacts) -> str:
     if facts.reason == "refund_due":
         return "a payment came in for a closed order: refund it"
+    if facts.may_retry:
+        return "the last try was not paid: the guest may try again"
     return UNKNOWN_WORDS if facts.state is OrderState.UNKNOWN else ""
 
 

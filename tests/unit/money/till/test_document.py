@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.fakes.till import till_room
 
-EXAMPLES = 12
+EXAMPLES = 20
 CHECKS = (
     not_a_server_error,
     status_code_conformance,

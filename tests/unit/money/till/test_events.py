@@ -78,6 +78,18 @@ def test_a_listener_hears_every_change_of_its_orders(tills: TillRoom):
     assert not own[-1]["late"]
 
 
+def test_a_declined_try_is_news(tills: TillRoom):
+    """At once, with its reason: nobody has to wait for the order's end to hear of it."""
+    tills.money.bank.faults = [Fault.DECLINE]
+    with listening(tills.bar) as stream_of_bar:
+        tills.bar.rest("POST", "/v1/orders", {"order_id": "A1", "amount": "12.50"})
+        tills.money.pay("A1")
+        told = events(stream_of_bar, 3)
+
+    assert [it["state"] for it in told] == ["open", "in_flight", "open"]
+    assert told[-1]["reason"] == "insufficient_funds"
+
+
 @pytest.mark.parametrize("restart", [False, True])
 def test_a_listener_that_comes_back_has_missed_nothing(tills: TillRoom, restart):
     """It names the last record that it saw; also when the process was restarted meanwhile."""

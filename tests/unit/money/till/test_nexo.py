@@ -272,17 +272,42 @@ def test_displayed_lines_are_those_of_the_next_bill(tills):
 
 
 def test_a_receipt_can_be_printed_again(tills):
-    """As text, marked as a reprint, and only an own order's for a till."""
+    """As text, the second time marked as a reprint, and only an own order's for a till."""
     tills.bar.pay("1", "A1")
     tills.money.pay("A1")
     body = {"PrintOutput": {"OutputContent": {"PredefinedContent": {"ReferenceID": "A1"}}}}
     other = tills.client("terrace", TillRole.TILL)
 
-    (receipt,) = tills.bar.nexo("Print", "2", body).nexo["PaymentReceipt"]
-    text = " ".join(it["Text"] for it in receipt["OutputContent"]["OutputText"])
-    assert "12.50" in text
-    assert "REPRINT" in text
+    texts = []
+    for number in ("2", "3"):
+        (receipt,) = tills.bar.nexo("Print", number, body).nexo["PaymentReceipt"]
+        texts.append(" ".join(it["Text"] for it in receipt["OutputContent"]["OutputText"]))
+    assert all("12.50" in text for text in texts)
+    assert ["REPRINT" in text for text in texts] == [False, True]
     assert other.nexo("Print", "1", body).response["ErrorCondition"] == "NotFound"
+
+
+def test_the_receipts_in_a_payments_answer_are_the_originals(patient):
+    """So what is printed later is a reprint."""
+    guest = paying(patient)
+    answer = patient.bar.pay("1", "A1")
+    guest.join()
+    body = {"PrintOutput": {"OutputContent": {"PredefinedContent": {"ReferenceID": "A1"}}}}
+    again = patient.bar.nexo("Print", "2", body)
+
+    assert b"REPRINT" not in answer.body
+    assert b"REPRINT 1" in again.body
+
+
+def test_a_declined_try_is_told_to_who_asks(tills):
+    """The order stays in progress; the till hears why, and that the guest may try again."""
+    tills.money.bank.faults = [Fault.DECLINE]
+    tills.bar.pay("1", "A1")
+    tills.money.pay("A1")
+    told = tills.bar.status_of("1", "2").response
+
+    assert told["ErrorCondition"] == "InProgress"
+    assert "not paid (insufficient_funds), the guest may try again" in told["AdditionalResponse"]
 
 
 def test_a_key_speaks_for_its_own_till_only(tills):

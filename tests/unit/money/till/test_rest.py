@@ -1,6 +1,7 @@
 """The REST page: the same rules in fewer words, and what each role may."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -114,6 +115,28 @@ def test_staff_codes_cannot_be_guessed(tills):
     assert other.rest("POST", path, STAFF).status == 200
 
 
+def test_a_right_code_of_ones_own_does_not_open_the_way_to_guess_anothers(tmp_path):
+    """Four wrong for maria and one right for ann, again and again: maria's name has to wait."""
+    config = replace(WITH_TILL, staff_codes={"ann": "1234", "maria": "7777"})
+    with till_room(tmp_path, config=config) as tills:
+        order(tills)
+        told = []
+        for number in range(3):
+            for code in range(4):
+                guess = {
+                    "request_id": "r",
+                    "staff": "maria",
+                    "code": f"{9000 + 10 * number + code}",
+                }
+                told.append(tills.tablet.rest("POST", "/v1/orders/A1/refunds", guess).status)
+            own = {"request_id": f"a{number}", **STAFF, "amount": "1.00"}
+            assert tills.tablet.rest("POST", "/v1/orders/A1/refunds", own).status == 200
+        right = {"request_id": "m", "staff": "maria", "code": "7777"}
+
+        assert told == [403] * WRONG_CODES_MAX + [429] * (12 - WRONG_CODES_MAX)
+        assert tills.tablet.rest("POST", "/v1/orders/A1/refunds", right).status == 429
+
+
 def test_without_staff_codes_nobody_is_staff(tmp_path):
     """An empty table lets nobody in."""
     with till_room(tmp_path, config=replace(WITH_TILL, staff_codes={})) as tills:
@@ -145,6 +168,24 @@ def test_totals_of_a_day(tills):
     assert totals["received"] == {"count": 1, "amount": "12.50"}
     assert totals["net"] == "12.50"
     assert tills.bar.rest("GET", "/v1/totals?day=2000-01-01").json["received"]["count"] == 0
+    assert tills.bar.rest("GET", "/v1/totals?day=2199-12-31").json["received"]["count"] == 0
+
+
+@pytest.mark.parametrize("path", ["/v1/totals", "/v1/orders"])
+@pytest.mark.parametrize("day", ["0001-01-01", "1999-12-31", "2200-01-01", "9999-12-31"])
+def test_a_day_that_no_journal_has_is_refused(tills, path, day):
+    """Python's calendar ends at the years 1 and 9999: that is a bad request, not a mistake."""
+    answer = tills.tablet.rest("GET", f"{path}?day={day}")
+
+    assert (answer.status, answer.json["error"]) == (400, "day_bad")
+
+
+def test_the_kiosk_says_how_it_is_also_when_its_clock_has_stopped(tills):
+    """A machine without a battery starts in 1970: today is not a day that somebody asked for."""
+    tills.money.clock.set_now(datetime(1970, 1, 2, tzinfo=UTC))
+
+    assert tills.bar.rest("GET", "/v1/diagnosis").status == 200
+    assert tills.bar.rest("GET", "/v1/totals").status == 200
 
 
 def test_the_menu_is_read_anew_and_its_faults_are_named(tmp_path):
@@ -172,6 +213,34 @@ def test_receipts_as_text_and_pdf(tills):
     assert "12.50" in text.body.decode()
     assert pdf.body.startswith(b"%PDF-")
     assert tills.bar.rest("GET", "/v1/receipts/A1?format=exe").status == 400
+
+
+def test_only_a_receipt_that_is_asked_for_again_is_a_reprint(tills):
+    """By copy; not before the order has ended; and after a restart nobody knows: a reprint."""
+
+    def receipt(copy: str = "customer") -> str:
+        return tills.bar.rest("GET", f"/v1/receipts/A1?copy={copy}").body.decode()
+
+    order(tills, paid=False)
+    before = [receipt(), receipt()]
+    tills.money.pay("A1")
+
+    assert not any("REPRINT" in it for it in [*before, receipt(), receipt("merchant")])
+    assert "REPRINT 1" in receipt()
+    assert tills.bar.rest("GET", "/v1/receipts/A1?format=pdf").status == 200
+    assert "REPRINT 3" in receipt()
+    tills.reopen()
+    assert "REPRINT 1" in receipt("merchant")
+
+
+def test_a_declined_try_is_told_while_the_order_is_open(tills):
+    """With its reason, so that the till can say that the guest may try again."""
+    tills.money.bank.faults = [Fault.DECLINE]
+    order(tills)
+    told = tills.bar.rest("GET", "/v1/orders/A1").json
+
+    assert (told["state"], told["reason"], told["attempts"]) == ("open", "insufficient_funds", 1)
+    assert "may try again" in told["advice"]
 
 
 def test_the_diagnosis_says_who_and_how(tills):
