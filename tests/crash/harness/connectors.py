@@ -22,7 +22,7 @@ from kiosk.money.keys import MandateKeys
 from kiosk.sandbox.bank import oracle
 
 CONNECTORS = ("sandbox", "vrp")
-TRIES_MAX = 60
+TRIES_MAX = 200
 PATIENCE_S = {"sandbox": 0.2, "vrp": 0.4}
 """Real seconds that a connector waits for an answer here: the bank is on the same machine. The
 second one shakes hands over TLS first."""
