@@ -70,7 +70,11 @@ def read_csv(data: bytes, currency: str) -> RawStatement:
     delimiter = max(DELIMITERS, key=head.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows = _rows(reader)
-    number, header = next(rows)
+    first = next(rows, None)
+    if first is None:
+        # Lines of delimiters alone, or of characters that only Python takes for the end of a line.
+        raise StatementError("line 1", "there is no line with column names")
+    number, header = first
     columns = _columns(header, number)
     lines: list[RawLine] = []
     for number, row in rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kiosk.domain.money import Money
@@ -166,6 +166,8 @@ def test_sizes_are_bounded(monkeypatch):
                 read(write(*many))
 
 
+@example(b";")
+@example(b'""')
 @given(st.binary(max_size=300) | st.text(max_size=200).map(lambda it: it.encode()))
 def test_any_bytes_are_read_or_refused(data):
     """Nothing but the one error escapes."""
