@@ -10,10 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
-from escpos.constants import QR_ECLEVEL_M  # type: ignore[import-untyped]
-from escpos.escpos import Escpos  # type: ignore[import-untyped]
-from escpos.printer import Dummy  # type: ignore[import-untyped]
-
+from kiosk.money.receipts.escpos_door import QR_ECLEVEL_M, Dummy, Escpos
 from kiosk.money.receipts.layout import Row
 from kiosk.money.receipts.text import Weight, text_lines
 

@@ -9,12 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from escpos.escpos import Escpos  # type: ignore[import-untyped]
-from escpos.exceptions import Error as EscposError  # type: ignore[import-untyped]
-from escpos.printer import File, Network, Usb  # type: ignore[import-untyped]
-
 from kiosk.domain.errors import BadInputError, SetupError
 from kiosk.money.receipts.escpos import draw
+from kiosk.money.receipts.escpos_door import Escpos, EscposError, File, Network, Usb
 from kiosk.money.receipts.layout import Row
 
 NETWORK_PORT = 9_100

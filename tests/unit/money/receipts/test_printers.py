@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -76,3 +79,11 @@ def test_no_printer(target):
     with pytest.raises(SetupError) as caught:
         print_receipt(target, rows("paid"), 42)
     assert caught.value.code == "printer_unreachable"
+
+
+def test_printing_leaves_nothing_in_the_temporary_folder(tmp_path):
+    """python-escpos writes a cache at each import; ours is gone when the import is done."""
+    words = [sys.executable, "-c", "import kiosk.money.receipts.printers"]
+    subprocess.run(words, env={**os.environ, "TMPDIR": str(tmp_path)}, check=True, timeout=60)
+
+    assert list(tmp_path.iterdir()) == []
