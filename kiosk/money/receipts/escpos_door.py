@@ -7,18 +7,17 @@ the import is done.
 
 from __future__ import annotations
 
-import os
-from tempfile import TemporaryDirectory
+import tempfile
 
-_PLACE = "ESCPOS_CAPABILITIES_PICKLE_DIR"
+_usual = tempfile.tempdir
 
-with TemporaryDirectory(prefix="smiletill-escpos-") as _folder:
-    os.environ[_PLACE] = _folder
+with tempfile.TemporaryDirectory(prefix="smiletill-escpos-") as _folder:
+    tempfile.tempdir = _folder
     from escpos.constants import QR_ECLEVEL_M  # type: ignore[import-untyped]
     from escpos.escpos import Escpos  # type: ignore[import-untyped]
     from escpos.exceptions import Error as EscposError  # type: ignore[import-untyped]
     from escpos.printer import Dummy, File, Network, Usb  # type: ignore[import-untyped]
 
-    del os.environ[_PLACE]
+    tempfile.tempdir = _usual
 
 __all__ = ["QR_ECLEVEL_M", "Dummy", "Escpos", "EscposError", "File", "Network", "Usb"]
