@@ -7,29 +7,26 @@ Invariant: one bank an installation, by a lock that the kernel drops when the pr
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import fcntl
 import json
 import os
 import secrets
-import signal
 import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiosk.domain.errors import SetupError, SmileTillError
+from kiosk.domain.errors import SetupError
 from kiosk.link.process import report
 from kiosk.sandbox.bank.files import write_whole
+from kiosk.sandbox.bank.hosting import alone, run, signals
 from kiosk.sandbox.bank.ledger import Ledger
 from kiosk.sandbox.bank.server import BankServer, Tokens
 from kiosk.sandbox.bank.serving import POLL_S
-from kiosk.sandbox.bank.trouble import folder_trouble
 from kiosk.sandbox.bank.vrp.door import make_door
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from kiosk.sandbox.bank.vrp.door import Door
 
@@ -62,8 +59,8 @@ def serve(
     """
     stop = threading.Event()
     with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(_alone(data_dir))
-        stack.enter_context(_signals(stop))
+        folder = stack.enter_context(alone(data_dir / SANDBOX_FOLDER, LOCK_FILE, "A sandbox bank"))
+        stack.enter_context(signals(stop))
         ledger = Ledger(folder / LEDGER_FILE)
         stack.callback(ledger.close)
         tokens = Tokens(merchant=_merchant_token(folder), control=secrets.token_urlsafe(24))
@@ -114,43 +111,6 @@ def _make_door(folder: Path, ledger: Ledger, server: BankServer) -> Door:
     return door
 
 
-@contextlib.contextmanager
-def _alone(data_dir: Path) -> Iterator[Path]:
-    """Hold the lock on the sandbox folder, making it if need be."""
-    folder = data_dir / SANDBOX_FOLDER
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise folder_trouble(error) from error
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise SetupError(
-                "A sandbox bank is already running on this installation.",
-                code="sandbox_already_running",
-                mend="Use that one, or stop it first.",
-            ) from error
-        yield folder
-    finally:
-        os.close(lock)
-
-
-@contextlib.contextmanager
-def _signals(stop: threading.Event) -> Iterator[None]:
-    """Let SIGTERM and SIGINT set `stop`, and put the old handlers back afterwards."""
-    before = {
-        number: signal.signal(number, lambda *_: stop.set())
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _merchant_token(folder: Path) -> str:
     """Read the merchant's token, or make it at the first start."""
     file = folder / TOKEN_FILE
@@ -161,19 +121,7 @@ def _merchant_token(folder: Path) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the bank as a process of its own: `python -m kiosk.sandbox.bank.main --data DIR`."""
-    parser = argparse.ArgumentParser(prog="smiletill-sandbox-bank", description=main.__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--ready-fd", type=int, default=None)
-    options = parser.parse_args(arguments)
-    os.umask(0o077)
-    try:
-        serve(options.data, options.port, options.ready_fd)
-    except SmileTillError as error:
-        sys.stderr.write(f"{error}\n")
-        report(options.ready_fd, error)
-        return error.exit_code
-    return 0
+    return run(serve, "smiletill-sandbox-bank", main.__doc__, arguments)
 
 
 if __name__ == "__main__":

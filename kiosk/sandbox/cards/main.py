@@ -8,24 +8,21 @@ Invariant: one service an installation, by a lock that the kernel drops when the
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import fcntl
 import json
-import os
 import secrets
-import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-from kiosk.domain.errors import SetupError, SmileTillError
+from kiosk.domain.errors import SetupError
 from kiosk.link.process import report
 from kiosk.sandbox.bank.files import write_whole
-from kiosk.sandbox.bank.trouble import folder_trouble
+from kiosk.sandbox.bank.hosting import alone, run, signals
+from kiosk.sandbox.bank.serving import POLL_S
 from kiosk.sandbox.cards.books import Books
-from kiosk.sandbox.cards.server import POLL_S, CardsServer, Keys
+from kiosk.sandbox.cards.server import CardsServer, Keys
 
 FOLDER = Path("sandbox") / "cards"
 BOOKS_FILE = "cards.db"
@@ -54,8 +51,8 @@ def serve(
     """
     stop = threading.Event()
     with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(_alone(data_dir))
-        stack.enter_context(_signals(stop))
+        folder = stack.enter_context(alone(data_dir / FOLDER, LOCK_FILE, "A sandbox for cards"))
+        stack.enter_context(signals(stop))
         books = Books(folder / BOOKS_FILE)
         stack.callback(books.close)
         keys = _keys(folder)
@@ -92,43 +89,6 @@ def _listen(books: Books, keys: Keys, port: int) -> CardsServer:
         ) from error
 
 
-@contextlib.contextmanager
-def _alone(data_dir: Path) -> Iterator[Path]:
-    """Hold the lock on the folder, making it if need be."""
-    folder = data_dir / FOLDER
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise folder_trouble(error) from error
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise SetupError(
-                "A sandbox for cards is already running on this installation.",
-                code="sandbox_already_running",
-                mend="Use that one, or stop it first.",
-            ) from error
-        yield folder
-    finally:
-        os.close(lock)
-
-
-@contextlib.contextmanager
-def _signals(stop: threading.Event) -> Iterator[None]:
-    """Let SIGTERM and SIGINT set `stop`, and put the old handlers back afterwards."""
-    before = {
-        number: signal.signal(number, lambda *_: stop.set())
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _keys(folder: Path) -> Keys:
     """Take the keys of the last start, or make new ones; the control token is always new."""
     control = secrets.token_urlsafe(24)
@@ -142,19 +102,7 @@ def _keys(folder: Path) -> Keys:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the service as a process: `python -m kiosk.sandbox.cards.main --data DIR`."""
-    parser = argparse.ArgumentParser(prog="smiletill-sandbox-cards", description=main.__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--ready-fd", type=int, default=None)
-    options = parser.parse_args(arguments)
-    os.umask(0o077)
-    try:
-        serve(options.data, options.port, options.ready_fd)
-    except SmileTillError as error:
-        sys.stderr.write(f"{error}\n")
-        report(options.ready_fd, error)
-        return error.exit_code
-    return 0
+    return run(serve, "smiletill-sandbox-cards", main.__doc__, arguments)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,6 @@ from kiosk.sandbox.cards.webhooks import sign
 
 READ_S = 2.0
 EXECUTE_S = 5.0
-POLL_S = 0.1
 BODY_BYTES_MAX = 16_384
 THREADS_MAX = 64
 CLOCK_OFFSET_S_MAX = 10 * 366 * 86_400
