@@ -6,6 +6,7 @@ another protocol version or without manners is refused before the service hears 
 
 from __future__ import annotations
 
+import itertools
 import logging
 import socket
 from collections.abc import Generator, Iterator
@@ -14,6 +15,7 @@ from typing import Protocol, Self
 
 from kiosk.domain.errors import BadInputError, SetupError, SmileTillError
 from kiosk.link.listener import Listener
+from kiosk.link.peer import Peer
 from kiosk.link.protocol import (
     LINE_BYTES_MAX,
     PROTOCOL_VERSION,
@@ -28,6 +30,7 @@ from kiosk.link.protocol import (
     decode_frame,
     encode_frame,
 )
+from kiosk.link.sockets import outer_uid, peer_uid
 
 CONNECTIONS_MAX = 16
 """At most this many peers at once: the screen, the staff tool, tills, and room for a restart."""
@@ -49,7 +52,10 @@ class Service(Protocol):
         ...
 
     def handle(self, hello: Hello, message: AnyMessage) -> Iterator[AnyMessage]:
-        """Yield any number of `Progress` and then exactly one answer; errors become `Problem`."""
+        """Yield any number of `Progress` and then exactly one answer; errors become `Problem`.
+
+        `hello` is the server's `Peer`: what was said at first, and who the kernel says said it.
+        """
         ...
 
     def detail(self) -> dict[str, str]:
@@ -78,6 +84,7 @@ class LinkServer:
     ) -> None:
         """Remember whom to serve; nothing is opened yet."""
         self._service = service
+        self._numbers = itertools.count(1)
         self._listener = Listener(
             directory, service.name, self._converse, connections_max=connections_max
         )
@@ -97,9 +104,11 @@ class LinkServer:
             hello = self._handshake(connection, lines.readline(LINE_BYTES_MAX + 1))
             if hello is None:
                 return
+            uid = outer_uid(peer_uid(connection))
+            peer = Peer.of(hello, uid=uid, connection=next(self._numbers))
             connection.settimeout(None)
             while line := lines.readline(LINE_BYTES_MAX + 1):
-                if not self._answer(connection, hello, line):
+                if not self._answer(connection, peer, line):
                     return
 
     def _handshake(self, connection: socket.socket, line: bytes) -> Hello | None:

@@ -87,3 +87,19 @@ def peer_uid(connection: socket.socket) -> int:
     raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
     _pid, uid, _gid = _UCRED.unpack(raw)
     return int(uid)
+
+
+def outer_uid(uid: int, uid_map: Path = Path("/proc/self/uid_map")) -> int:
+    """Return the number by which the machine knows a user of this process's user namespace.
+
+    Without root, faces gets a namespace of its own in order to be without a network, and is uid 0
+    in there.
+    """
+    try:
+        rows = [[int(part) for part in row.split()] for row in uid_map.read_text().splitlines()]
+    except (OSError, ValueError):
+        return uid
+    for inside, outside, count in rows:
+        if inside <= uid < inside + count:
+            return outside + uid - inside
+    return uid
