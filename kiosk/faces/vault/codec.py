@@ -258,6 +258,19 @@ def open_person(
     )
 
 
+def rewrap_key(old: StoreKeys, new: StoreKeys, person: PersonId, wrapped_key: object) -> bytes:
+    """Wrap a person's data key under another store key.
+
+    Raises:
+        RecordDamagedError: It does not open under the old one.
+    """
+    key = _unwrap(old, person, wrapped_key)
+    try:
+        return seal(new.wrapping, bytes(key), place("person", person))
+    finally:
+        wipe(key)
+
+
 def _unwrap(keys: StoreKeys, person: PersonId, wrapped_key: object) -> bytearray:
     key = bytearray(unseal(keys.wrapping, wrapped_key, place("person", person)))
     if len(key) != KEY_BYTES:

@@ -147,18 +147,30 @@ class Revocation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="r
 
 
 class Census(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How much the store holds; `digest` changes with every row that comes, changes or goes."""
+    """How much the store holds; `digest` changes with every row that comes, changes or goes.
+
+    `changes` only grows, by one a transaction: a store that shows less than it once did is an older
+    copy (watch.py).
+    """
 
     people: int = 0
     outbox: int = 0
     digest: str = "00" * 32
+    changes: int = 0
 
     def moved(self, people: int, outbox: int, *fingerprints: bytes) -> Census:
         """Return the census after rows with these fingerprints came or went."""
         digest = int(self.digest, 16)
         for fingerprint in fingerprints:
             digest ^= int.from_bytes(fingerprint, "big")
-        return Census(self.people + people, self.outbox + outbox, f"{digest:064x}")
+        return Census(
+            self.people + people, self.outbox + outbox, f"{digest:064x}", self.changes + 1
+        )
+
+    def counts_the_same(self, other: Census) -> bool:
+        """Say whether two censuses are of the same rows, however often those were changed."""
+        mine = (self.people, self.outbox, self.digest)
+        return mine == (other.people, other.outbox, other.digest)
 
 
 def pack_struct(value: msgspec.Struct) -> bytes:

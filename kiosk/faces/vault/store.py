@@ -48,6 +48,7 @@ from kiosk.faces.vault.records import (
     PersonState,
     Revocation,
 )
+from kiosk.faces.vault.rekey import rekey
 
 FOLDER_NAME = "vault"
 _SELECT_PEOPLE = (
@@ -165,6 +166,24 @@ class Vault:
             self._database.vacuum()
             database.truncate_wal(self._database)
 
+    def rekey(self, store_key: bytes | bytearray) -> None:
+        """Wrap every data key under another store key; people can be searched meanwhile.
+
+        Raises:
+            VaultUnusableError: The disk refuses; the old key is still the one.
+        """
+        keys = StoreKeys(store_key)
+        with self._turn:
+            try:
+                with self._writing() as db:
+                    done = rekey(db, self._keys, keys, self._people, self._census.changes)
+            except BaseException:
+                keys.wipe()
+                raise
+            self._people, self._outbox, self._census = done.people, done.outbox, done.census
+            old, self._keys = self._keys, keys
+            old.wipe()
+
     def get(self, person: PersonId) -> Person:
         """Return one person.
 
@@ -234,6 +253,11 @@ class Vault:
                 census = self._count(db, 0, -1, mark)
             self._census = census
             del self._outbox[entry]
+
+    def census(self) -> Census:
+        """Return how much is in here, and how often it was changed."""
+        with self._turn:
+            return self._census
 
     def hold(self, path: Path) -> int:
         """Return a descriptor for reading one of the database's own files, open until `close()`.
@@ -311,7 +335,7 @@ class Vault:
             counted = counted.moved(0, 1, self._outbox[entry])
         left = [*templates]
         left += [row for part in PARTS for row in db.execute(_orphans(part))]
-        if left or counted != self._census or len(self._people) != counted.people:
+        if left or not counted.counts_the_same(self._census) or len(self._people) != counted.people:
             raise RecordDamagedError
 
     def _open_census(self, db: Database, key_check: object, record: object) -> Census:
