@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from kiosk.commands.common import emit, json_option
+from kiosk.commands.common import data_option, emit, json_option
+from models.manifest import find_pack
+from models.store import current_pack
 
 
 @click.group()
@@ -30,3 +34,37 @@ def payments(*, count: int, as_json: bool) -> int:
         f" one fsync {found['fsync_p95_ms']} ms at p95).",
     )
     return 0 if found["ok"] else 1
+
+
+@bench.command()
+@click.option("--pack", help="Model pack; else the one in use.")
+@click.option(
+    "--pad",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A set like NUAA: sequences.csv, client/, imposter/.",
+)
+@click.option("--seed", type=click.IntRange(0), default=20_261_128, show_default=True)
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw a PNG.")
+@data_option
+@json_option
+def liveness(
+    *,
+    pack: str | None,
+    pad: Path | None,
+    seed: int,
+    plot: Path | None,
+    data_dir: Path,
+    as_json: bool,
+) -> int:
+    """Measure presentation attack detection; exit 1 when an attack was accepted."""
+    # Imported here: listing the words must not load the networks.
+    from kiosk.bench import liveness as bench_liveness  # noqa: PLC0415
+
+    if pad is None:
+        raise click.UsageError("Name a set with --pad DIR.")
+    found = bench_liveness.measure(find_pack(pack or current_pack(data_dir), data_dir), pad)
+    told = bench_liveness.report(found, seed)
+    if plot is not None:
+        bench_liveness.plot(found, plot)
+    emit(told, as_json, bench_liveness.in_words(told))
+    return 0 if told["sequences"]["apcer"] == 0 else 1
