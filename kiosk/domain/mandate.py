@@ -63,17 +63,29 @@ class MandateFacts:
     days_since_last_use: int | None
     account_hint: str
     """Masked, such as `••42`."""
+    paused: bool = False
+    """The payer wants no payment until they say so."""
+    granted: MandateLimits | None = None
+    """What the bank was told: the payer's own limits never go above it."""
 
 
 def limit_refusal(facts: MandateFacts, amount: Money) -> str | None:
     """Say why this mandate does not cover an amount, as a reason code, or None if it does."""
     if facts.state is not MandateState.ACTIVE:
         return f"mandate_{facts.state.value}"
+    if facts.paused:
+        return "paused_by_payer"
     if amount.exceeds(facts.limits.per_payment):
         return "limit_per_payment"
     if (facts.spent_today + amount).exceeds(facts.limits.per_day):
         return "limit_per_day"
     return None
+
+
+def is_raise(now: MandateLimits, wanted: MandateLimits) -> bool:
+    """Say whether one of the limits would be higher than it is."""
+    higher = wanted.per_payment.exceeds(now.per_payment)
+    return higher or wanted.per_day.exceeds(now.per_day)
 
 
 def needs_pin(facts: MandateFacts, amount: Money, rules: PinRules) -> str | None:

@@ -33,6 +33,19 @@ from kiosk.link.back_office import (
     TakeStatement,
 )
 from kiosk.link.message import Message, Private
+from kiosk.link.rights import (
+    ListPayments,
+    PayerPayments,
+    PinProven,
+    ProvePin,
+    ReportWrongPerson,
+    ResumeMandate,
+    RightDone,
+    SetLimits,
+    SetPin,
+    SuspendMandate,
+    WrongPersonTaken,
+)
 
 PROTOCOL_VERSION = 1
 LINE_BYTES_MAX = 262_144
@@ -419,6 +432,8 @@ AnyMessage = (
     | GetOrder | OrderOffer | NextOrder | AcknowledgeOrder | GetFacts | Facts
     | VerifyPin | PinVerdict | Authorise | Authorised
     | OpenMandate | MandateOpened | CheckMandate | RevokeMandate | MandateRevoked
+    | ProvePin | PinProven | SetLimits | SetPin | SuspendMandate | ResumeMandate | RightDone
+    | ListPayments | PayerPayments | ReportWrongPerson | WrongPersonTaken
     | EnrolPerson | Enrolled | EnrolRefused | ListPeople | PersonSummary | People | ShowPerson
     | ErasePerson | Erased | PayHeadless | SessionReport
 )  # fmt: skip

@@ -34,15 +34,13 @@ from kiosk.money.records import (
     AttemptAccepted,
     ConflictClosed,
     IntentStored,
-    MandateBegun,
-    MandateChanged,
-    MandateOpened,
-    MandateRevoked,
+    OfMandate,
     OrderAborted,
     OrderClosedElsewhere,
     OrderOpened,
     OrderSeen,
     PinAttempted,
+    PinSet,
     PinVerified,
     RefundEnded,
     RefundOpened,
@@ -51,7 +49,6 @@ from kiosk.money.records import (
     ResultCorrected,
     ResultsMissing,
     ResultStored,
-    RevocationConfirmed,
     SettlementReversed,
     StatementNoted,
     TailCut,
@@ -212,10 +209,7 @@ def objection(book: Book, record: AnyRecord) -> str | None:  # noqa: PLR0911, PL
             RefundOpened() | RefundEnded() | RefundReversed() | StatementNoted() | ConflictClosed()
         ):
             return _back_office_objection(book, record)
-        case (
-            MandateBegun() | MandateOpened() | MandateChanged() | MandateRevoked()
-            | RevocationConfirmed()
-        ):  # fmt: skip
+        case OfMandate():
             return mandate_objection(book.mandates, record)
         case PinVerified(alias=alias):
             return None if alias in book.pins else "there is no attempt to be right"
@@ -261,11 +255,10 @@ def apply(book: Book, record: AnyRecord) -> None:  # noqa: PLR0912
             RefundOpened() | RefundEnded() | RefundReversed() | StatementNoted() | ConflictClosed()
         ):
             _apply_back_office(book, record)
-        case (
-            MandateBegun() | MandateOpened() | MandateChanged() | MandateRevoked()
-            | RevocationConfirmed()
-        ):  # fmt: skip
+        case OfMandate():
             apply_mandate(book.mandates, record)
+            if isinstance(record, PinSet):
+                book.pins.pop(record.alias, None)
         case PinAttempted(alias=alias):
             book.pins[alias] = book.pins.get(alias, PinCounter()).attempted(record.time)
             book.terminal_failures.append((alias, record.time))

@@ -1,5 +1,8 @@
 """What the journal's records say of mandates: which there are, their state, and their revocation.
 
+`limits` is what the bank was told at the beginning and never changes; `own_limits` is what the
+payer allows of it.
+
 Pure: the book (kiosk/money/book.py) asks for objections first and applies after, with the running
 process and with a replay alike.
 
@@ -16,14 +19,21 @@ from typing import assert_never
 from kiosk.domain.ids import IdempotencyKey, PayerAlias
 from kiosk.domain.mandate import MandateLimits, MandateState
 from kiosk.money.records import (
+    LimitsSet,
     MandateBegun,
     MandateChanged,
     MandateOpened,
+    MandatePaused,
+    MandateResumed,
     MandateRevoked,
+    PinSet,
     RevocationConfirmed,
 )
 
-MandateRecord = MandateBegun | MandateOpened | MandateChanged | MandateRevoked | RevocationConfirmed
+MandateRecord = (
+    MandateBegun | MandateOpened | MandateChanged | MandateRevoked | RevocationConfirmed
+    | LimitsSet | PinSet | MandatePaused | MandateResumed
+)  # fmt: skip
 
 
 class Revocation(enum.Enum):
@@ -48,12 +58,34 @@ class MandateEntry:
     revocation: Revocation | None = None
     keys: tuple[IdempotencyKey, ...] = ()
     """Keys of the attempts under it, oldest first."""
+    own_limits: MandateLimits | None = None
+    """What the payer allows since they changed it; None: all that the bank was told."""
+    paused: bool = False
+
+    @property
+    def allowed(self) -> MandateLimits:
+        """The limits that hold."""
+        return self.own_limits or self.limits
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether there is a mandate that its payer can change."""
+        return self.state is not None and self.revocation is None
+
+    def grants(self, limits: MandateLimits) -> bool:
+        """Say whether limits stay within what the bank was told."""
+        granted = self.limits
+        return not (
+            limits.per_payment.exceeds(granted.per_payment)
+            or limits.per_day.exceeds(granted.per_day)
+        )
 
 
 Mandates = dict[PayerAlias, MandateEntry]
 
 
-def mandate_objection(mandates: Mandates, record: MandateRecord) -> str | None:
+# One return a kind of record.
+def mandate_objection(mandates: Mandates, record: MandateRecord) -> str | None:  # noqa: PLR0911
     """Say why a record cannot follow, or None if it can."""
     entry = mandates.get(record.alias)
     if isinstance(record, MandateBegun):
@@ -65,13 +97,20 @@ def mandate_objection(mandates: Mandates, record: MandateRecord) -> str | None:
             fits = entry.state is None and entry.revocation is None
             return None if fits else "the mandate is not begun"
         case MandateChanged(state=state):
-            opened = entry.state is not None and entry.revocation is None
-            fits = opened and state is not MandateState.REVOKED
+            fits = entry.is_open and state is not MandateState.REVOKED
             return None if fits else "there is no open mandate to change"
         case MandateRevoked():
             return None if entry.revocation is None else "there is no mandate to revoke"
         case RevocationConfirmed():
             return None if entry.revocation is not None else "there is no revocation to confirm"
+        case LimitsSet(limits=limits):
+            fits = entry.is_open and entry.grants(limits)
+            return None if fits else "the bank was told of lower limits"
+        case PinSet():
+            return None if entry.is_open else "there is no open mandate with a PIN"
+        case MandatePaused() | MandateResumed():
+            fits = entry.is_open and entry.paused is isinstance(record, MandateResumed)
+            return None if fits else "the mandate is not there to be paused or resumed"
         case _ as never:
             assert_never(never)
 
@@ -96,6 +135,13 @@ def apply_mandate(mandates: Mandates, record: MandateRecord) -> None:
             _revoke(mandates, alias, Revocation.PENDING)
         case RevocationConfirmed():
             _revoke(mandates, alias, Revocation.CONFIRMED)
+        case LimitsSet(limits=limits):
+            mandates[alias] = replace(mandates[alias], own_limits=limits)
+        case PinSet(sealed_secrets=sealed):
+            mandates[alias] = replace(mandates[alias], sealed_secrets=sealed)
+        case MandatePaused() | MandateResumed():
+            paused = isinstance(record, MandatePaused)
+            mandates[alias] = replace(mandates[alias], paused=paused)
         case _ as never:
             assert_never(never)
 

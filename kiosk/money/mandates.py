@@ -253,11 +253,13 @@ class MandateDesk:
         return MandateFacts(
             alias=alias,
             state=entry.state,
-            limits=entry.limits,
+            limits=entry.allowed,
             spent_today=Money(spent, self._currency),
             payments_ever=len(settled),
             days_since_last_use=None if last is None else max(0, (today - last).days),
             account_hint="" if hidden is None else hidden.account_hint,
+            paused=entry.paused,
+            granted=entry.limits,
         )
 
     def secrets_of(self, alias: PayerAlias) -> MandateSecrets | None:
@@ -269,6 +271,18 @@ class MandateDesk:
         with self._ledger.lock:
             entry = self._ledger.book.mandates.get(alias)
             return None if entry is None else self._read(entry)
+
+    def sealed_with_pin(self, alias: PayerAlias, verifier: str) -> str:
+        """Return the mandate's secrets with another PIN verifier in them, sealed.
+
+        Raises:
+            KeyFileError: The key of the mandate cannot be used.
+        """
+        with self._ledger.lock:
+            hidden = self._read(self._ledger.book.mandates[alias])
+            assert hidden is not None, "a mandate that is open has secrets"
+            fresh = msgspec.structs.replace(hidden, pin_verifier=verifier)
+            return self._keys.seal(alias, _SECRETS, alias, msgspec.json.encode(fresh))
 
     def ref_of(self, alias: PayerAlias) -> MandateRef | None:
         """Return the bank's id of a mandate; None if the bank never told it.

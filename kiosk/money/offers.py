@@ -20,11 +20,16 @@ OFFERS_MAX = 1_000
 
 @dataclass(frozen=True, slots=True)
 class PinProof:
-    """That this payer's PIN was right, for one order and one nonce, until a time."""
+    """That this payer's PIN was right, until a time."""
 
     alias: PayerAlias
     token: str
     ends_at_ms: int
+
+    def proves(self, alias: PayerAlias, token: str, at_ms: int) -> bool:
+        """Say whether a token is this one, for this payer, in time."""
+        fits = compare_digest(self.token.encode(), token.encode())
+        return fits and self.alias == alias and at_ms < self.ends_at_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +42,7 @@ class Offer:
     def proves(self, alias: PayerAlias, token: str | None, at_ms: int) -> bool:
         """Say whether a token proves this payer's PIN now."""
         return (
-            token is not None
-            and self.proof is not None
-            and compare_digest(self.proof.token.encode(), token.encode())
-            and self.proof.alias == alias
-            and at_ms < self.proof.ends_at_ms
+            token is not None and self.proof is not None and self.proof.proves(alias, token, at_ms)
         )
 
 

@@ -6,6 +6,7 @@ after the same work as one whose PIN was wrong.
 
 from __future__ import annotations
 
+from kiosk.domain.ids import PayerAlias
 from kiosk.domain.order import OrderState
 from kiosk.domain.pin import is_pin
 from kiosk.link.protocol import PinVerdict, VerifyPin
@@ -55,16 +56,43 @@ class PinDesk:
             refusal = self._refusal(ask)
             if refusal is not None:
                 return self._verdict(ask, refusal)
-            self._ledger.append(PinAttempted(self._ledger.time(), ask.alias))
-            hidden = self._mandates.secrets_of(ask.alias)
-        verifier = None if hidden is None else hidden.pin_verifier
-        if not self._hasher.matches(verifier, ask.pin):
+            hidden = self._begin(ask.alias)
+        if not self._hasher.matches(hidden, ask.pin):
             return self._verdict(ask, "pin_wrong")
         ends_at_ms = self._clock.steady_ms() + int(self._config.pin_token_life_s * 1_000)
         with self._ledger.lock:
             self._ledger.append(PinVerified(self._ledger.time(), ask.alias))
             token = self._offers.prove(ask.order_id, ask.nonce, ask.alias, ends_at_ms)
             return self._verdict(ask, "" if token is not None else "nonce_stale", token)
+
+    def compare(self, alias: PayerAlias, pin: str) -> tuple[str, int]:
+        """Compare what was typed without an order, under the same counters.
+
+        Returns:
+            The reason of a refusal as in `verify` (empty: the PIN is right), and the tries left.
+
+        Raises:
+            BadInputError: The alias is not usable.
+            JournalWriteError, KeyFileError: The PIN was not compared.
+        """
+        parse_alias(alias)
+        with self._ledger.lock:
+            refusal = None if is_pin(pin) else "pin_format"
+            refusal = refusal or self._wait(alias)
+            if refusal is not None:
+                return refusal, self._left(alias)
+            hidden = self._begin(alias)
+        if not self._hasher.matches(hidden, pin):
+            return "pin_wrong", self._left(alias)
+        with self._ledger.lock:
+            self._ledger.append(PinVerified(self._ledger.time(), alias))
+            return "", self._left(alias)
+
+    def _begin(self, alias: PayerAlias) -> str | None:
+        """Count an attempt, and return the verifier to compare with."""
+        self._ledger.append(PinAttempted(self._ledger.time(), alias))
+        hidden = self._mandates.secrets_of(alias)
+        return None if hidden is None else hidden.pin_verifier
 
     def _refusal(self, ask: VerifyPin) -> str | None:
         if not is_pin(ask.pin):
@@ -74,16 +102,21 @@ class PinDesk:
             return "order_not_open"
         if not self._offers.fits(ask.order_id, ask.nonce):
             return "nonce_stale"
+        return self._wait(ask.alias)
+
+    def _wait(self, alias: PayerAlias) -> str | None:
         now = self._clock.now()
         failures = (at for _, at in self._ledger.book.terminal_failures)
         return terminal_refusal(failures, now, self._config.pin) or pin_refusal(
-            self._counter(ask), now, self._config.pin
+            self._counter(alias), now, self._config.pin
         )
 
     def _verdict(self, ask: VerifyPin, reason: str, token: str | None = None) -> PinVerdict:
-        with self._ledger.lock:
-            left = attempts_left(self._counter(ask), self._clock.now(), self._config.pin)
-        return PinVerdict(token is not None, reason, left, token)
+        return PinVerdict(token is not None, reason, self._left(ask.alias), token)
 
-    def _counter(self, ask: VerifyPin) -> PinCounter:
-        return self._ledger.book.pins.get(ask.alias, PinCounter())
+    def _left(self, alias: PayerAlias) -> int:
+        with self._ledger.lock:
+            return attempts_left(self._counter(alias), self._clock.now(), self._config.pin)
+
+    def _counter(self, alias: PayerAlias) -> PinCounter:
+        return self._ledger.book.pins.get(alias, PinCounter())

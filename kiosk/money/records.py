@@ -229,46 +229,75 @@ class ConflictClosed(Record, frozen=True, tag="conflict_closed"):
 # Mandates ----------------------------------------------------------------------------------------
 
 
-class MandateBegun(Record, frozen=True, tag="mandate_begun"):
-    """A mandate is about to be asked for; stored before the first byte leaves."""
+class OfMandate(Record, frozen=True):
+    """Base of all records that change one mandate."""
 
     alias: PayerAlias
+
+
+class MandateBegun(OfMandate, frozen=True, tag="mandate_begun"):
+    """A mandate is about to be asked for; stored before the first byte leaves."""
+
     key: IdempotencyKey
     limits: MandateLimits
 
 
-class MandateOpened(Record, frozen=True, tag="mandate_opened"):
+class MandateOpened(OfMandate, frozen=True, tag="mandate_opened"):
     """The bank has the mandate.
 
     Account hint and PIN verifier are sealed under the mandate's key. The bank's opaque id is sealed
     under the process's own, because revoking still needs it when the mandate's key is gone.
     """
 
-    alias: PayerAlias
     state: MandateState
     sealed_ref: str
     sealed_secrets: str
 
 
-class MandateChanged(Record, frozen=True, tag="mandate_changed", omit_defaults=True):
+class MandateChanged(OfMandate, frozen=True, tag="mandate_changed", omit_defaults=True):
     """The bank tells another state of a mandate. `sealed_secrets` is there if they changed too."""
 
-    alias: PayerAlias
     state: MandateState
     sealed_secrets: str = ""
 
 
-class MandateRevoked(Record, frozen=True, tag="mandate_revoked"):
+class MandateRevoked(OfMandate, frozen=True, tag="mandate_revoked"):
     """No payment under this mandate any more; its key is destroyed next."""
 
-    alias: PayerAlias
     reason: str
 
 
-class RevocationConfirmed(Record, frozen=True, tag="revocation_confirmed"):
+class RevocationConfirmed(OfMandate, frozen=True, tag="revocation_confirmed"):
     """The bank has revoked the mandate too."""
 
-    alias: PayerAlias
+
+# What a payer may do to their own mandate: `staff` is empty where the payer did it ----------------
+
+
+class LimitsSet(OfMandate, frozen=True, tag="limits_set", omit_defaults=True):
+    """The payer allows other sums, within what the bank was told when the mandate was begun."""
+
+    limits: MandateLimits
+    staff: str = ""
+
+
+class PinSet(OfMandate, frozen=True, tag="pin_set", omit_defaults=True):
+    """The payer has another PIN; wrong tries of the old one count no more."""
+
+    sealed_secrets: str
+    staff: str = ""
+
+
+class MandatePaused(OfMandate, frozen=True, tag="mandate_paused", omit_defaults=True):
+    """The payer wants no payment until they say so."""
+
+    staff: str = ""
+
+
+class MandateResumed(OfMandate, frozen=True, tag="mandate_resumed", omit_defaults=True):
+    """The pause is over."""
+
+    staff: str = ""
 
 
 # PINs --------------------------------------------------------------------------------------------
@@ -302,6 +331,7 @@ AnyRecord = (
     | AttemptAccepted | ResultContradicted | SettlementReversed
     | RefundOpened | RefundEnded | RefundReversed | StatementNoted | ConflictClosed
     | MandateBegun | MandateOpened | MandateChanged | MandateRevoked | RevocationConfirmed
+    | LimitsSet | PinSet | MandatePaused | MandateResumed
     | PinAttempted | PinVerified | TailCut
 )  # fmt: skip
 

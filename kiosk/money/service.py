@@ -45,6 +45,15 @@ from kiosk.link.protocol import (
     Role,
     VerifyPin,
 )
+from kiosk.link.rights import (
+    ListPayments,
+    ProvePin,
+    ReportWrongPerson,
+    ResumeMandate,
+    SetLimits,
+    SetPin,
+    SuspendMandate,
+)
 from kiosk.money.attempts import Performer, send_rules
 from kiosk.money.back_office import BackOffice
 from kiosk.money.bank_events import EventDesk
@@ -63,6 +72,7 @@ from kiosk.money.pin_desk import PinDesk
 from kiosk.money.pin_hash import PinHasher
 from kiosk.money.recall import Recaller
 from kiosk.money.reconcile import Reconciler
+from kiosk.money.rights import RightsDesk
 from kiosk.money.storage import FileStorage, Storage
 from kiosk.money.till.intake import OrderIntake
 from kiosk.money.till.room import TillRoom
@@ -77,6 +87,9 @@ _MAY_SAY: dict[Role, tuple[type[AnyMessage], ...]] = {
         RevokeMandate, GetOrderStatus,
         # The screen offers orders, gives back what nobody wants, and lets staff close them.
         NextOrder, AcknowledgeOrder, AbortOrder, CloseElsewhere,
+        # What payers do to their own mandates, at the desk or at the screen.
+        ProvePin, SetLimits, SetPin, SuspendMandate, ResumeMandate, ListPayments,
+        ReportWrongPerson,
     ),
     # A till asks for an order with a fresh nonce to make a lost session's authorisation worthless.
     Role.TILL: (
@@ -148,6 +161,9 @@ class MoneyService:
         self._engine.hand_over_to(self._reconciler.adopt)
         self.back_office = BackOffice(self._ledger, keys, bank, clock, self._reconciler.resolve)
         self._reconciler.look_also(self.back_office.look)
+        self._rights = RightsDesk(
+            self._ledger, self._mandates, self._pins, self.back_office.refunds, hasher, clock
+        )
 
     def start(self) -> None:
         """Bring what was left open to a stored end, and go on looking after it.
@@ -247,7 +263,7 @@ class MoneyService:
         yield self._answer(message)
 
     # One case a message: a table of handlers would hide the types from the checker.
-    def _answer(self, message: AnyMessage) -> AnyMessage:  # noqa: PLR0911
+    def _answer(self, message: AnyMessage) -> AnyMessage:  # noqa: PLR0911, PLR0912
         match message:
             case GetOrder(order_id=order_id):
                 return self._offer(order_id)
@@ -265,6 +281,10 @@ class MoneyService:
                 return self._mandates.check(alias)
             case RevokeMandate(alias=alias):
                 return self._mandates.revoke(alias)
+            case ProvePin() | SetLimits() | SetPin() | SuspendMandate() | ResumeMandate():
+                return self._rights.answer(message)
+            case ListPayments() | ReportWrongPerson():
+                return self._rights.answer(message)
             case OpenOrder() | AbortOrder() | CloseElsewhere() | GetOrderStatus() | ListOrders():
                 return self._till(message)
             case RefundOrder() | CloseRefund() | ListRefunds():

@@ -144,6 +144,10 @@ REASONS: dict[str, tuple[str, str]] = {
     "mandate_revoked": ("Ihr Konto wurde getrennt.", _OTHER),
     "mandate_expired": ("Ihre Erlaubnis ist abgelaufen.", "Das Personal kann sie erneuern."),
     "mandate_rejected": ("Ihre Bank hat abgelehnt.", _OTHER),
+    "paused_by_payer": (
+        "Sie haben das Bezahlen hier ausgesetzt.",
+        "Unter „Meine Daten“ geht es weiter, oder fragen Sie das Personal.",
+    ),
     "limit_per_payment": ("Das ist über Ihrer Grenze für eine Zahlung.", _OTHER),
     "limit_per_day": ("Das ist über Ihrer Grenze für heute.", _OTHER),
     "limit_period": ("Das ist über Ihrer Grenze für diesen Zeitraum.", _OTHER),

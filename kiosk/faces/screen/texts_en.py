@@ -145,6 +145,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "mandate_revoked": ("Your account was disconnected.", _OTHER),
     "mandate_expired": ("Your permission has expired.", "Staff can renew it, or pay another way."),
     "mandate_rejected": ("Your bank has refused.", _OTHER),
+    "paused_by_payer": ("You have paused paying here.", "Resume it under My data, or ask staff."),
     "limit_per_payment": ("This is above your limit for one payment.", _OTHER),
     "limit_per_day": ("This is above your limit for today.", _OTHER),
     "limit_period": ("This is above your limit for this period.", _OTHER),

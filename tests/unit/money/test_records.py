@@ -26,7 +26,7 @@ def test_an_old_journal_can_be_read():
             "result", "order_seen", "contradiction", "refund_opened", "refund_ended",
             "refund_reversed", "statement",
             "conflict_closed", "till_asked", "till_answered", "accepted", "reversed",
-            "mandate_changed",
+            "mandate_changed", "limits_set", "pin_set", "mandate_paused", "mandate_resumed",
         )
     }  # fmt: skip
     assert {type(record) for record in seen} | later == set(AnyRecord.__args__)
