@@ -52,8 +52,12 @@ class Installation:
         """Set when the screen was closed, or cannot be kept alive."""
 
     def faces(self) -> LinkClient:
-        """Connect to faces as staff."""
+        """Connect to faces as the command line's staff: a manager, by the user's id."""
         return LinkClient(self.run_dir, "faces", Hello(PROTOCOL_VERSION, Role.STAFF))
+
+    def desk(self) -> LinkClient:
+        """Connect to faces as the staff tool's window: nothing goes before somebody signs in."""
+        return LinkClient(self.run_dir, "faces", Hello(PROTOCOL_VERSION, Role.DESK))
 
     def money(self) -> LinkClient:
         """Connect to money as a till."""

@@ -25,10 +25,13 @@ from kiosk.domain.stepup import StepUpPolicy
 from kiosk.faces.capture import capture
 from kiosk.faces.desk.desk import Desk
 from kiosk.faces.desk.ports import CaptureRefusal, DeskTools, Samples
+from kiosk.faces.desk.staff import StaffBook
 from kiosk.faces.money_link import MoneyLink
 from kiosk.faces.service import FacesService
+from kiosk.faces.vault.accounts import StaffAccounts
 from kiosk.faces.vault.keys import subkey
 from kiosk.faces.vault.opening import open_vault
+from kiosk.faces.vault.store import FOLDER_NAME
 from kiosk.faces.vision.room import VisionRoom
 from kiosk.link.process import read_key, run_process
 from kiosk.link.protocol import CameraSpec, Progress
@@ -59,6 +62,7 @@ class FacesProcess:
         try:
             self._vault, self._gallery = open_vault(data_dir, key, settings.country_code)
             decoy_key = bytes(subkey(key, "decoys"))
+            self._accounts = StaffAccounts(data_dir / FOLDER_NAME, subkey(key, "staff"))
         finally:
             key[:] = bytes(len(key))
         room = VisionRoom(data_dir)
@@ -105,6 +109,7 @@ class FacesProcess:
         self._stopping.set()
         self._courier.join()
         self._gallery.close()
+        self._accounts.close()
         self._vault.close()
 
     def _deliver(self) -> None:
@@ -136,6 +141,7 @@ class FacesProcess:
             resolve_pack=room.resolve,
             duplicate_from=duplicate_from,
             now=lambda: datetime.now(UTC),
+            staff=StaffBook(self._accounts),
         )
 
 

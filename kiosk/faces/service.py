@@ -13,23 +13,21 @@ from kiosk.domain.ids import OrderId, PackId, PayerAlias, PersonId
 from kiosk.domain.order import Outcome
 from kiosk.domain.stepup import StepUpPolicy
 from kiosk.faces.camera.choice import camera_of
-from kiosk.faces.desk.desk import Desk
+from kiosk.faces.desk.desk import Desk, DeskMessage
+from kiosk.faces.desk.staff import StaffSession
 from kiosk.faces.eyes import Eyes
 from kiosk.faces.headless import HeadlessSession
 from kiosk.faces.money_link import MoneyLink
 from kiosk.faces.vault.gallery import Gallery
 from kiosk.faces.vault.store import Vault
 from kiosk.faces.vision.room import VisionRoom
+from kiosk.link.peer import Peer
 from kiosk.link.protocol import (
     AnyMessage,
-    EnrolPerson,
-    ErasePerson,
     Hello,
-    ListPeople,
     PayHeadless,
     Role,
     SessionReport,
-    ShowPerson,
 )
 
 ORDERS_COUNTED = 1_000
@@ -105,7 +103,7 @@ class FacesService:
 
     def admit(self, hello: Hello) -> None:
         """Talk to staff and to the supervisor only."""
-        if hello.role not in {Role.STAFF, Role.SUPERVISOR}:
+        if hello.role not in {Role.STAFF, Role.DESK, Role.SUPERVISOR}:
             raise SetupError(
                 "Faces answers staff only.",
                 code="role_refused",
@@ -116,9 +114,25 @@ class FacesService:
         """Tell the doctor whether this process could reach a network."""
         return {"network": self._network()}
 
+    def for_peer(self, peer: Peer) -> PeerOfFaces:
+        """Return who answers one connection, with nobody signed in yet."""
+        return PeerOfFaces(self, self._desk.session(peer))
+
     def handle(self, hello: Hello, message: AnyMessage) -> Iterator[AnyMessage]:
-        """Answer one message."""
+        """Answer one message of a connection that says nothing else."""
+        return self.answer(hello, message, self._desk.session(hello))
+
+    def answer(
+        self, hello: Hello, message: AnyMessage, staff: StaffSession
+    ) -> Iterator[AnyMessage]:
+        """Answer one message of whoever acts on its connection."""
         match message:
+            case PayHeadless() if hello.role is Role.DESK:
+                raise SetupError(
+                    "The desk takes no payments.",
+                    code="role_refused",
+                    mend="Send the order to the screen: smiletill money order.",
+                )
             case PayHeadless() if self.screen_on:
                 raise SetupError(
                     "This terminal has a screen, where its customers pay.",
@@ -127,8 +141,8 @@ class FacesService:
                 )
             case PayHeadless():
                 yield from self._counted(message)
-            case EnrolPerson() | ListPeople() | ShowPerson() | ErasePerson():
-                yield from self._desk.handle(hello, message)
+            case _ if isinstance(message, DeskMessage):
+                yield from self._desk.handle(hello, message, staff)
             case _:
                 raise BadInputError(
                     "Faces does not know this request.",
@@ -203,6 +217,19 @@ class FacesService:
                 mend="Leave --pack out, or name that one.",
             )
         return enrolled_with
+
+
+class PeerOfFaces:
+    """One connection to faces: its service, and who acts on it."""
+
+    def __init__(self, service: FacesService, staff: StaffSession) -> None:
+        """Keep both."""
+        self._service = service
+        self._staff = staff
+
+    def handle(self, hello: Hello, message: AnyMessage) -> Iterator[AnyMessage]:
+        """Answer one message."""
+        return self._service.answer(hello, message, self._staff)
 
 
 def _no_eyes() -> Eyes:

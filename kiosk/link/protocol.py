@@ -33,19 +33,8 @@ from kiosk.link.back_office import (
     TakeStatement,
 )
 from kiosk.link.message import Message, Private
-from kiosk.link.rights import (
-    ListPayments,
-    PayerPayments,
-    PinProven,
-    ProvePin,
-    ReportWrongPerson,
-    ResumeMandate,
-    RightDone,
-    SetLimits,
-    SetPin,
-    SuspendMandate,
-    WrongPersonTaken,
-)
+from kiosk.link.rights import RightsMessage
+from kiosk.link.staff_desk import CapturedPose, Rehearsal, StaffDeskMessage
 
 PROTOCOL_VERSION = 1
 LINE_BYTES_MAX = 262_144
@@ -58,6 +47,9 @@ class Role(enum.Enum):
     FACES = "faces"
     TILL = "till"
     STAFF = "staff"
+    """The command line: acts as a manager, under the name of its user."""
+    DESK = "desk"
+    """The staff tool's window: may do nothing until somebody signs in."""
     SUPERVISOR = "supervisor"
 
 
@@ -317,7 +309,12 @@ class CameraSpec(Message, frozen=True, tag="camera"):
 
 
 class EnrolPerson(Private, frozen=True, tag="enrol_person"):
-    """Enrol one person; answered by `Progress` lines and one `Enrolled`."""
+    """Enrol one person; answered by `Progress` lines and one `Enrolled`.
+
+    `language` is that of the text they read; `signature` is "typed:NAME" or "svg:PATHDATA"; `adult`
+    says that they were asked and are 18; `guided` asks for poses; `rehearse` tries a payment
+    without an order; `look_alike_of` affirms that this is another person than that one.
+    """
 
     name: str
     phone: str
@@ -326,23 +323,41 @@ class EnrolPerson(Private, frozen=True, tag="enrol_person"):
     camera: CameraSpec
     pack: str | None = None
     limits: MandateLimits | None = None
+    language: str = ""
+    signature: str = ""
+    adult: bool = False
+    guided: bool = False
+    rehearse: bool = False
+    look_alike_of: PersonId | None = None
 
 
 class Enrolled(Message, frozen=True, tag="enrolled"):
-    """Who was made, of how many samples, and how good they are (0 to 100, mean)."""
+    """Who was made, of how many samples, and how good they are (0 to 100, mean).
+
+    `pin_always` says why this person always needs the PIN, if so.
+    """
 
     person: PersonId
     samples: int
     quality: int
     mandate: MandateState
     account_hint: str
+    poses: tuple[CapturedPose, ...] = ()
+    pin_always: str = ""
+    rehearsal: Rehearsal | None = None
 
 
 class EnrolRefused(Message, frozen=True, tag="enrol_refused"):
-    """Nothing was kept, and why: too few good samples, a duplicate, an attack presentation."""
+    """Nothing was kept, and why: too few good samples, a duplicate, an attack presentation.
+
+    Where somebody enrolled looks the same, `person` says who, with the score and its threshold.
+    """
 
     reason: str
     detail: str = ""
+    person: PersonId | None = None
+    score: float | None = None
+    threshold: float | None = None
 
 
 class ListPeople(Message, frozen=True, tag="list_people"):
@@ -432,10 +447,9 @@ AnyMessage = (
     | GetOrder | OrderOffer | NextOrder | AcknowledgeOrder | GetFacts | Facts
     | VerifyPin | PinVerdict | Authorise | Authorised
     | OpenMandate | MandateOpened | CheckMandate | RevokeMandate | MandateRevoked
-    | ProvePin | PinProven | SetLimits | SetPin | SuspendMandate | ResumeMandate | RightDone
-    | ListPayments | PayerPayments | ReportWrongPerson | WrongPersonTaken
+    | RightsMessage
     | EnrolPerson | Enrolled | EnrolRefused | ListPeople | PersonSummary | People | ShowPerson
-    | ErasePerson | Erased | PayHeadless | SessionReport
+    | ErasePerson | Erased | PayHeadless | SessionReport | StaffDeskMessage
 )  # fmt: skip
 
 

@@ -118,3 +118,9 @@ class WrongPersonTaken(Message, frozen=True, tag="wrong_person_taken"):
     refund: Refund | None = None
     amount: Money | None = None
     at: str = ""
+
+
+RightsMessage = (
+    ProvePin | PinProven | SetLimits | SetPin | SuspendMandate | ResumeMandate | RightDone
+    | ListPayments | PayerPayments | ReportWrongPerson | WrongPersonTaken
+)  # fmt: skip

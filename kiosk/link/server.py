@@ -11,7 +11,7 @@ import logging
 import socket
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from kiosk.domain.errors import BadInputError, SetupError, SmileTillError
 from kiosk.link.listener import Listener
@@ -63,6 +63,23 @@ class Service(Protocol):
         ...
 
 
+class Answers(Protocol):
+    """Who answers one connection."""
+
+    def handle(self, hello: Hello, message: AnyMessage) -> Iterator[AnyMessage]:
+        """As `Service.handle`."""
+        ...
+
+
+@runtime_checkable
+class PerPeer(Protocol):
+    """A service that knows its connections apart, because something belongs to each of them."""
+
+    def for_peer(self, peer: Peer) -> Answers:
+        """Return who answers a new connection."""
+        ...
+
+
 class _PeerGoneError(Exception):
     """Nobody is left who could be told."""
 
@@ -107,8 +124,11 @@ class LinkServer:
             uid = outer_uid(peer_uid(connection))
             peer = Peer.of(hello, uid=uid, connection=next(self._numbers))
             connection.settimeout(None)
+            answers: Answers = self._service
+            if isinstance(self._service, PerPeer):
+                answers = self._service.for_peer(peer)
             while line := lines.readline(LINE_BYTES_MAX + 1):
-                if not self._answer(connection, peer, line):
+                if not self._answer(connection, answers, peer, line):
                     return
 
     def _handshake(self, connection: socket.socket, line: bytes) -> Hello | None:
@@ -127,7 +147,7 @@ class LinkServer:
         connection.sendall(encode_frame(Frame(0, Welcome(PROTOCOL_VERSION, self._service.name))))
         return frame.msg
 
-    def _answer(self, connection: socket.socket, hello: Hello, line: bytes) -> bool:
+    def _answer(self, connection: socket.socket, peer: Answers, hello: Hello, line: bytes) -> bool:
         """Answer one line; return whether the conversation can go on."""
         try:
             frame = decode_frame(line)
@@ -140,7 +160,7 @@ class LinkServer:
                     [Pong(self._service.name, self._service.detail())]
                 )
             else:
-                answers = self._service.handle(hello, frame.msg)
+                answers = peer.handle(hello, frame.msg)
             self._send_all(connection, frame.id, answers)
         except SmileTillError as error:
             connection.sendall(encode_frame(Frame(frame.id, Problem.of(error))))

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 
-from kiosk.faces.desk.errors import ConsentVersionUnknownError
+from kiosk.faces.desk.errors import ConsentLanguageUnknownError, ConsentVersionUnknownError
+from kiosk.link.staff_desk import ConsentShown
 
 LANGUAGE = "en"
 _FILE_NAME = re.compile(r"consent-(?P<version>v[0-9]{1,4})\.(?P<language>[a-z]{2})\.md")
@@ -43,14 +45,43 @@ def consent_texts() -> dict[tuple[str, str], ConsentText]:
     return found
 
 
-def consent_text(version: str, language: str = LANGUAGE) -> ConsentText:
-    """Return the text of a version.
+def consent_text(version: str, language: str = "") -> ConsentText:
+    """Return the text of a version, in a language that it can be read in.
+
+    Args:
+        version: Such as `v1`.
+        language: Two letters; empty: English, or the only language there is.
 
     Raises:
         ConsentVersionUnknownError: There is none.
     """
     texts = consent_texts()
-    text = texts.get((version, language))
+    languages = languages_of(version, texts)
+    default = LANGUAGE if LANGUAGE in languages else next(iter(languages), LANGUAGE)
+    text = texts.get((version, language or default))
+    if text is None and languages:
+        raise ConsentLanguageUnknownError(", ".join(languages))
     if text is None:
         raise ConsentVersionUnknownError(", ".join(sorted({known for known, _ in texts})))
     return text
+
+
+def newest(texts: Mapping[tuple[str, str], ConsentText]) -> str:
+    """Return the highest version."""
+    return max((version for version, _ in texts), key=lambda version: int(version[1:]))
+
+
+def languages_of(version: str, texts: Mapping[tuple[str, str], ConsentText]) -> tuple[str, ...]:
+    """Return the languages that a version can be read in."""
+    return tuple(sorted(language for known, language in texts if known == version))
+
+
+def shown(version: str, language: str) -> ConsentShown:
+    """Return a text for whoever shows it; an empty version is the newest.
+
+    Raises:
+        BadInputError: There is none of this version or language.
+    """
+    text = consent_text(version or newest(consent_texts()), language)
+    languages = languages_of(text.version, consent_texts())
+    return ConsentShown(text.version, text.language, text.text, text.sha256, languages)

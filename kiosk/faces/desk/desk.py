@@ -1,26 +1,33 @@
 """The desk: answers the staff tool's messages, one change at a time.
 
 It owns the order of things and nothing else; whatever sees, stores or pays is handed to it.
-Invariants: only staff are answered; at most one enrolment or erasure runs at any time; a client
-that goes away in the middle of an enrolment leaves nothing behind.
+Invariants: only staff are answered, and nobody beyond their role; at most one enrolment or erasure
+runs at any time; a client that goes away in the middle of an enrolment leaves nothing behind.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Generator, Iterator
+from datetime import UTC
 
 from kiosk.domain.ids import PersonId
+from kiosk.faces.desk.consent import shown
 from kiosk.faces.desk.enrol import enrol, recover
 from kiosk.faces.desk.erase import deliver_outbox, erase
-from kiosk.faces.desk.errors import DeskBusyError, RoleRefusedError
+from kiosk.faces.desk.errors import DeskBusyError, StaffUnknownError
 from kiosk.faces.desk.people import summary
 from kiosk.faces.desk.ports import DeskTools
+from kiosk.faces.desk.staff import StaffSession
+from kiosk.faces.vault.accounts import Account
 from kiosk.faces.vault.errors import PersonUnknownError
 from kiosk.faces.vault.records import PersonState
+from kiosk.link.peer import Peer
 from kiosk.link.protocol import (
     AnyMessage,
+    Done,
     EnrolPerson,
     ErasePerson,
     Hello,
@@ -28,11 +35,22 @@ from kiosk.link.protocol import (
     People,
     PersonSummary,
     Progress,
-    Role,
     ShowPerson,
 )
+from kiosk.link.staff_desk import (
+    AddStaff,
+    GetConsent,
+    ListStaff,
+    RemoveStaff,
+    SignIn,
+    SignOut,
+    StaffAccount,
+    StaffAccounts,
+)
 
-DeskMessage = EnrolPerson | ListPeople | ShowPerson | ErasePerson
+StaffMessage = AddStaff | ListStaff | RemoveStaff
+PeopleMessage = EnrolPerson | ListPeople | ShowPerson | ErasePerson | GetConsent
+DeskMessage = PeopleMessage | StaffMessage | SignIn | SignOut
 
 logger = logging.getLogger(__name__)
 
@@ -56,19 +74,49 @@ class Desk:
         if rolled_back:
             logger.warning("rolled back %d enrolments that were cut off", rolled_back)
 
-    def handle(self, hello: Hello, message: DeskMessage) -> Iterator[AnyMessage]:
+    def session(self, hello: Hello) -> StaffSession:
+        """Return who acts on a new connection."""
+        uid = hello.uid if isinstance(hello, Peer) else os.getuid()
+        return StaffSession(self._tools.staff, hello.role, uid)
+
+    def handle(
+        self, hello: Hello, message: DeskMessage, staff: StaffSession | None = None
+    ) -> Iterator[AnyMessage]:
         """Answer one message of the staff tool: any number of `Progress`, then one answer.
 
         Close the iterator when the client has gone away: an enrolment is then rolled back at once.
 
+        Args:
+            hello: What the peer said it is.
+            message: The question.
+            staff: Who acts on this connection; None: a new one of this process's own user.
+
         Raises:
             RoleRefusedError: The peer is not staff.
+            SignInNeededError: Nobody is signed in.
+            ManagerNeededError: A clerk may not ask for this.
             DeskBusyError: Another change is under way.
             SmileTillError: Whatever else kept it from being done.
         """
-        if hello.role is not Role.STAFF:
-            raise RoleRefusedError
+        who = staff or self.session(hello)
+        if isinstance(message, SignIn):
+            yield who.sign_in(message.name, message.code)
+        elif isinstance(message, SignOut):
+            who.sign_out()
+            yield Done()
+        else:
+            who.demand(message)
+            try:
+                yield from self._answer(message)
+            finally:
+                who.touch()
+
+    def _answer(self, message: PeopleMessage | StaffMessage) -> Iterator[AnyMessage]:
         match message:
+            case AddStaff() | ListStaff() | RemoveStaff():
+                yield self._answer_about_staff(message)
+            case GetConsent(language, version):
+                yield shown(version, language)
             case ListPeople():
                 yield People(self._visible())
             case ShowPerson(person):
@@ -78,6 +126,21 @@ class Desk:
             case ErasePerson(person):
                 self._show(person)  # a pending record is not staff's to erase
                 yield from self._alone(erase(self._tools, person))
+
+    def _answer_about_staff(self, message: StaffMessage) -> AnyMessage:
+        book = self._tools.staff
+        if book is None:
+            raise StaffUnknownError
+        match message:
+            case AddStaff(name, code, role):
+                now = self._tools.now().astimezone(UTC).isoformat(timespec="seconds")
+                return _account(book.add(name, code, role, now))
+            case RemoveStaff(name):
+                if not book.accounts.remove(name):
+                    raise StaffUnknownError
+                return Done()
+            case ListStaff():
+                return StaffAccounts(tuple(_account(one) for one in book.accounts.all()))
 
     def deliver_outbox(self) -> int:
         """Try once more to hand waiting messages to money; return how many still wait.
@@ -108,3 +171,7 @@ class Desk:
         if known.state is PersonState.PENDING:
             raise PersonUnknownError
         return summary(known)
+
+
+def _account(account: Account) -> StaffAccount:
+    return StaffAccount(account.name, account.role, account.added_at)

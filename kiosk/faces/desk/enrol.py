@@ -60,7 +60,7 @@ def enrol(
         SmileTillError: Camera, vault or money failed; nothing was kept.
     """
     yield Progress("checking", 1, STEPS)
-    text = consent_text(message.consent_version)
+    text = consent_text(message.consent_version, message.language)
     name = people.check_name(message.name)
     phone = people.check_phone(message.phone, tools.gallery.country_code)
     check_new_pin(message.pin)  # money asks again; here so that nobody is filmed in vain

@@ -17,6 +17,18 @@ class ConsentVersionUnknownError(BadInputError):
         )
 
 
+class ConsentLanguageUnknownError(BadInputError):
+    """The text is not there in this language."""
+
+    def __init__(self, known: str) -> None:
+        """Name the languages that there are."""
+        super().__init__(
+            "This version of the consent text is not there in that language.",
+            code="consent_language_unknown",
+            mend=f"Give one of: {known}. Another language is one more file (docs/enrolment.md).",
+        )
+
+
 class NameBadError(BadInputError):
     """The name cannot be used."""
 
@@ -74,4 +86,81 @@ class RoleRefusedError(BadInputError):
             "This peer may not ask the desk for anything.",
             code="role_refused",
             mend="Use the staff tool: smiletill enrol.",
+        )
+
+
+class SignInNeededError(BadInputError):
+    """Nobody acts on this connection."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__(
+            "Nobody is signed in at the desk.",
+            code="sign_in_needed",
+            mend="Sign in with your name and code.",
+        )
+
+
+class SignInRefusedError(BadInputError):
+    """Name and code are not somebody's, or somebody has guessed too often."""
+
+    def __init__(self, left_s: float) -> None:
+        """Say how long to wait, if so; never which of the two is wrong."""
+        if left_s > 0:
+            super().__init__(
+                "Too many wrong codes were tried.",
+                code="sign_in_paused",
+                mend=f"Wait {max(1, round(left_s / 60))} minutes, or ask a manager.",
+            )
+            return
+        super().__init__(
+            "Name or code is wrong.", code="sign_in_wrong", mend="Try again, or ask a manager."
+        )
+
+
+class ManagerNeededError(BadInputError):
+    """A clerk may not do this."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__(
+            "Only a manager may do this.",
+            code="manager_needed",
+            mend="Have a manager sign in.",
+        )
+
+
+class StaffNameBadError(BadInputError):
+    """The staff name cannot be used."""
+
+    def __init__(self, length_max: int) -> None:
+        """Say what one is."""
+        super().__init__(
+            "The staff name is empty, too long, or has spaces or control characters.",
+            code="staff_name_bad",
+            mend=f"Use 1 to {length_max} letters, digits or marks.",
+        )
+
+
+class StaffCodeBadError(BadInputError):
+    """The staff code is worth nothing."""
+
+    def __init__(self, length_min: int, length_max: int) -> None:
+        """Say what one is."""
+        super().__init__(
+            "The staff code is too short, too long, or repeats itself.",
+            code="staff_code_bad",
+            mend=f"Use {length_min} to {length_max} marks, at least three of them different.",
+        )
+
+
+class StaffUnknownError(BadInputError):
+    """There is no such account."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__(
+            "There is no staff account of this name.",
+            code="staff_unknown",
+            mend="List them: smiletill enrol staff list.",
         )

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from kiosk.domain.evidence import CameraKind
 from kiosk.domain.ids import PackId
+from kiosk.faces.desk.staff import StaffBook
 from kiosk.faces.vault.gallery import Gallery
 from kiosk.faces.vault.store import Vault
 from kiosk.link.protocol import AnyMessage, CameraSpec, Progress
@@ -90,6 +91,7 @@ class DeskTools:
         duplicate_from: Score from which two people count as one, for a pack.
         now: The time, with its zone.
         pause: Waits for some seconds.
+        staff: Accounts of the staff; without them nobody can sign in.
     """
 
     data_dir: Path
@@ -101,3 +103,4 @@ class DeskTools:
     duplicate_from: Callable[[PackId], float]
     now: Callable[[], datetime]
     pause: Callable[[float], None] = time.sleep
+    staff: StaffBook | None = None

@@ -136,3 +136,25 @@ class PersonUnknownError(BadInputError):
             code="person_unknown",
             mend="`smiletill enrol list` shows who is.",
         )
+
+
+class StaffFileError(SetupError):
+    """The file of the staff's accounts cannot be used."""
+
+    @classmethod
+    def damaged(cls) -> StaffFileError:
+        """It is not what was written, or was written under another key."""
+        return cls(
+            "The file of the staff's accounts is damaged, or belongs to another key.",
+            code="staff_file_damaged",
+            mend="Remove vault/staff.sealed and add the accounts anew: smiletill enrol staff add.",
+        )
+
+    @classmethod
+    def full(cls, most: int) -> StaffFileError:
+        """There are as many accounts as there may be."""
+        return cls(
+            f"There are {most} staff accounts already, and no more are kept.",
+            code="staff_full",
+            mend="Remove one that is not used: smiletill enrol staff remove.",
+        )

@@ -1,0 +1,47 @@
+"""Who may ask what at the desk: one table, and what a message's fields add to it.
+
+A message that stands in no row is a manager's. It knows no accounts and no connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kiosk.link.protocol import (
+    AnyMessage,
+    EnrolPerson,
+    ErasePerson,
+    ListPeople,
+    ShowPerson,
+)
+from kiosk.link.staff_desk import (
+    AddStaff,
+    GetConsent,
+    ListStaff,
+    RemoveStaff,
+    StaffRole,
+)
+
+ROLE_OF: Mapping[type, StaffRole] = {
+    EnrolPerson: StaffRole.CLERK,
+    GetConsent: StaffRole.CLERK,
+    ListPeople: StaffRole.CLERK,
+    ShowPerson: StaffRole.CLERK,
+    ErasePerson: StaffRole.MANAGER,
+    AddStaff: StaffRole.MANAGER,
+    ListStaff: StaffRole.MANAGER,
+    RemoveStaff: StaffRole.MANAGER,
+}
+"""The least role for each message. Signing in and out is anybody's at the desk."""
+
+
+def role_for(message: AnyMessage) -> StaffRole:
+    """Return the least role that may send this message."""
+    if isinstance(message, EnrolPerson) and message.look_alike_of is not None:
+        return StaffRole.MANAGER  # it sets aside what the search has found
+    return ROLE_OF.get(type(message), StaffRole.MANAGER)
+
+
+def suffices(role: StaffRole, needed: StaffRole) -> bool:
+    """Say whether somebody of this role may do what needs that one."""
+    return role is StaffRole.MANAGER or needed is StaffRole.CLERK
