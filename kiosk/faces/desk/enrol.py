@@ -153,8 +153,10 @@ def _pack_for(tools: DeskTools, asked: str | None) -> PackId:
 def _phone_is_taken(tools: DeskTools, phone: str) -> bool:
     if tools.gallery.by_phone(phone) is not None:
         return True
-    frozen = tools.vault.ids(PersonState.FROZEN)
-    return any(tools.gallery.normalise(tools.vault.get(person).phone) == phone for person in frozen)
+    # Whoever is frozen or has paused is not in the gallery and keeps their number.
+    states = (PersonState.FROZEN, PersonState.PAUSED)
+    hidden = [person for state in states for person in tools.vault.ids(state)]
+    return any(tools.gallery.normalise(tools.vault.get(person).phone) == phone for person in hidden)
 
 
 def _duplicate(tools: DeskTools, pack: PackId, captured: Samples) -> EnrolRefused | None:

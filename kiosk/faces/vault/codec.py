@@ -135,6 +135,9 @@ def seal_new(
         dimension=vectors.shape[1],
         sample_count=new.sample_count,
         templates=numbers,
+        adult_confirmed=new.adult_confirmed,
+        pin_always=new.pin_always,
+        look_alikes=new.look_alikes,
     )
     key = new_key()
     try:
@@ -255,6 +258,11 @@ def open_person(
         quality=head.quality,
         consent=unpack_struct(plain[2], ConsentRecord),
         enrolled_at=head.enrolled_at,
+        adult_confirmed=head.adult_confirmed,
+        pin_always=head.pin_always,
+        look_alikes=head.look_alikes,
+        last_used=head.last_used,
+        warned_at=head.warned_at,
     )
 
 
@@ -267,6 +275,25 @@ def rewrap_key(old: StoreKeys, new: StoreKeys, person: PersonId, wrapped_key: ob
     key = _unwrap(old, person, wrapped_key)
     try:
         return seal(new.wrapping, bytes(key), place("person", person))
+    finally:
+        wipe(key)
+
+
+def reseal_identity(
+    keys: StoreKeys,
+    person: PersonId,
+    kept: Kept,
+    record: object,
+    name: str | None,
+    phone: str | None,
+) -> tuple[Identity, bytes]:
+    """Return a person's identity with another name, number or both, and the record of it."""
+    where = place("identity", person, kept.head.pack)
+    key = _unwrap(keys, person, kept.wrapped_key)
+    try:
+        old = unpack_struct(unseal(key, record, where), Identity)
+        new = Identity(old.name if name is None else name, old.phone if phone is None else phone)
+        return new, seal(key, pack_struct(new), where)
     finally:
         wipe(key)
 

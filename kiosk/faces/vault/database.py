@@ -75,6 +75,14 @@ def m001_first(db: Database) -> None:
         db.table(name).create(columns, pk="id", not_null=set(columns) - {"id"}, strict=True)
 
 
+@migrations()
+def m002_heads(_: Database) -> None:
+    """Mark version 2: heads and consents have more fields, which older records do without.
+
+    No row changes; the mark keeps an older program from calling the new fields damage.
+    """
+
+
 class OwnerLock:
     """The lock that makes one process the only owner of a vault's folder."""
 
@@ -166,7 +174,7 @@ def create(folder: Path, key_check: bytes, census: bytes) -> None:
 
 
 def check_version(db: Database) -> None:
-    """Compare the migrations in the file with ours.
+    """Compare the migrations in the file with ours; `migrate()` then makes up for what it lacks.
 
     Raises:
         VaultTooNewError: It has some that we do not know.
@@ -175,10 +183,13 @@ def check_version(db: Database) -> None:
     applied = {migration.name for migration in migrations.applied(db)}
     if m001_first.__name__ not in applied:
         raise VaultDamagedError("it has no version")
-    pending = {migration.name for migration in migrations.pending(db)}
-    ours = {m001_first.__name__}
-    if applied - ours or pending:
+    if applied - {m001_first.__name__, m002_heads.__name__}:
         raise VaultTooNewError
+
+
+def migrate(db: Database) -> None:
+    """Bring a proved, older vault to our version; a crash leaves it at the version it had."""
+    migrations.apply(db)
 
 
 def truncate_wal(db: Database) -> None:

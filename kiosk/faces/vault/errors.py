@@ -158,3 +158,15 @@ class StaffFileError(SetupError):
             code="staff_full",
             mend="Remove one that is not used: smiletill enrol staff remove.",
         )
+
+
+class PersonStateError(BadInputError):
+    """The person's record is not in a state in which this can be done."""
+
+    def __init__(self, state: str) -> None:
+        """Name the state it is in."""
+        super().__init__(
+            f"This cannot be done while the person's record is {state}.",
+            code="person_state",
+            mend="`smiletill enrol show` tells the state; thaw a frozen record first.",
+        )

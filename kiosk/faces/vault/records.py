@@ -2,14 +2,14 @@
 
 Nothing here encrypts or touches the disk. Names, numbers and templates are kept out of every repr.
 Every stored form is a msgspec struct that refuses unknown fields: a new field is a new version of
-the record, made by a migration.
+the store, made by a migration; it has a default, with which older records are read.
 """
 
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
 import msgspec
 import numpy as np
@@ -22,6 +22,8 @@ SAMPLES_MAX = 64
 """Templates of one person; enrolment makes 3 to 10."""
 DIMENSION_MAX = 4096
 """Floats of one template; encoders in use give 128 to 512."""
+LOOK_ALIKES_MAX = 32
+"""Look-alikes of one person that are kept."""
 PADDING_BYTES = 64
 """Identity is padded to a multiple of this, so that its length tells little about the name."""
 _UNIT_TOLERANCE = 1e-3
@@ -36,16 +38,24 @@ class PersonState(enum.Enum):
     """Enrolment has begun and money has not yet confirmed the mandate."""
     ACTIVE = "active"
     FROZEN = "frozen"
-    """Kept, but never searched."""
+    """Kept, but never searched; staff froze it."""
+    PAUSED = "paused"
+    """Kept, but never searched; the customer asked for it and may end it."""
 
 
-class ConsentRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a person agreed to, and when (UTC, ISO 8601)."""
+class ConsentRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a person agreed to, and when (UTC, ISO 8601).
+
+    `sha256` is the text's; `signature_sha256` is that of the signature as it was given, typed or
+    drawn, which `signature_kind` tells. Both are empty for consents from before there were any.
+    """
 
     version: str
     language: str
     sha256: str
     given_at: str
+    signature_kind: str = ""
+    signature_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,9 @@ class NewPerson:
         quality: Mean quality of the samples, 0 to 100.
         consent: What was agreed to.
         enrolled_at: UTC, ISO 8601.
+        adult_confirmed: Whether staff confirmed an age of 18 or more.
+        pin_always: Why this person never pays without their PIN; empty: they may.
+        look_alikes: Who looks like them.
     """
 
     name: str = field(repr=False)
@@ -75,6 +88,9 @@ class NewPerson:
     quality: int
     consent: ConsentRecord
     enrolled_at: str
+    adult_confirmed: bool = False
+    pin_always: str = ""
+    look_alikes: tuple[PersonId, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse samples that no encoder of ours makes; they would poison every search."""
@@ -90,7 +106,10 @@ class NewPerson:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One record of the vault, decrypted and proved."""
+    """One record of the vault, decrypted and proved.
+
+    What has a default is told under the same name by `Head`.
+    """
 
     person: PersonId
     state: PersonState
@@ -104,6 +123,11 @@ class Person:
     quality: int
     consent: ConsentRecord
     enrolled_at: str
+    adult_confirmed: bool = False
+    pin_always: str = ""
+    look_alikes: tuple[PersonId, ...] = ()
+    last_used: str = ""
+    warned_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +138,11 @@ class OutboxEntry:
     alias: PayerAlias = field(repr=False)
 
 
-class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The part of a record that holds the rest together: nothing may be missing from it."""
+class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The part of a record that holds the rest together: nothing may be missing from it.
+
+    The fields with a default came with version 2; `Vault.amend()` changes them.
+    """
 
     state: PersonState
     pack: PackId
@@ -125,6 +152,26 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sample_count: int
     templates: tuple[int, ...]
     """Row ids in the table `template`, in order; the first is the one that is searched."""
+    adult_confirmed: bool = False
+    """Staff confirmed an age of 18 or more."""
+    pin_always: str = ""
+    """Why this person never pays without their PIN, such as `look_alike`; empty: they may."""
+    look_alikes: tuple[PersonId, ...] = ()
+    """Who looks like them; whoever is erased since is no matter."""
+    last_used: str = ""
+    """UTC date of the last payment; empty: none yet."""
+    warned_at: str = ""
+    """UTC date on which they were warned that their record will be erased; empty: they were not."""
+
+
+class Amendment(TypedDict, total=False):
+    """What `Vault.amend()` changes in a head; what is left out stays."""
+
+    adult_confirmed: bool
+    pin_always: str
+    look_alikes: tuple[PersonId, ...]
+    last_used: str
+    warned_at: str
 
 
 class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

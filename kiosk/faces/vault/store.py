@@ -24,7 +24,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Self, Unpack
 
 import msgspec
 import numpy as np
@@ -34,14 +34,18 @@ from kiosk.domain.ids import PackId, PayerAlias, PersonId
 from kiosk.faces.vault import codec, database
 from kiosk.faces.vault.codec import PARTS, Kept, StoreKeys
 from kiosk.faces.vault.errors import (
+    PersonStateError,
     PersonUnknownError,
     RecordDamagedError,
     VaultDamagedError,
     WrongKeyError,
 )
 from kiosk.faces.vault.records import (
+    LOOK_ALIKES_MAX,
+    Amendment,
     Census,
     ErasureWork,
+    Head,
     NewPerson,
     OutboxEntry,
     Person,
@@ -49,15 +53,16 @@ from kiosk.faces.vault.records import (
     Revocation,
 )
 from kiosk.faces.vault.rekey import rekey
+from kiosk.faces.vault.rows import (
+    SELECT_PEOPLE,
+    SELECT_TEMPLATES,
+    expect_one,
+    next_id,
+    orphans,
+    take_rows,
+)
 
 FOLDER_NAME = "vault"
-_SELECT_PEOPLE = (
-    "SELECT p.id, p.person, p.version, p.wrapped_key, p.head, i.record, l.record, c.record"
-    " FROM person p LEFT JOIN identity i ON i.id = p.id LEFT JOIN link l ON l.id = p.id"
-    " LEFT JOIN consent c ON c.id = p.id"
-)
-_SELECT_TEMPLATES = "SELECT id, owner, pack, record FROM template"
-
 _KEY_TRIALS = 16
 """People whose rows are tried, at most, before a key is said to be another vault's."""
 
@@ -117,7 +122,7 @@ class Vault:
         with self._turn:
             with self._writing() as db:
                 kept, rows = codec.seal_new(
-                    self._keys, new, person, _next_id(db, "person"), _next_id(db, "template")
+                    self._keys, new, person, next_id(db, "person"), next_id(db, "template")
                 )
                 for table, records in rows.items():
                     db.table(table).insert_all(records)
@@ -131,8 +136,59 @@ class Vault:
         self._set_state(person, PersonState.ACTIVE)
 
     def freeze(self, person: PersonId) -> None:
-        """Keep a person but have them searched no more."""
+        """Keep a person but have them searched no more, until staff thaw them."""
         self._set_state(person, PersonState.FROZEN)
+
+    def pause(self, person: PersonId) -> None:
+        """Have an active person searched no more, because they want it. Twice is no error.
+
+        Raises:
+            PersonUnknownError: Nobody has this id.
+            PersonStateError: They are neither active nor paused.
+        """
+        self._move(person, PersonState.ACTIVE, PersonState.PAUSED)
+
+    def resume(self, person: PersonId) -> None:
+        """End a person's own pause. Twice is no error.
+
+        Raises:
+            PersonUnknownError: Nobody has this id.
+            PersonStateError: They are neither paused nor active: nobody thaws themselves.
+        """
+        self._move(person, PersonState.PAUSED, PersonState.ACTIVE)
+
+    def amend(self, person: PersonId, **changes: Unpack[Amendment]) -> None:
+        """Change some fields of a person's head, durably; what is left out stays.
+
+        It writes nothing when nothing changes.
+
+        Raises:
+            PersonUnknownError: Nobody has this id.
+        """
+        assert len(changes.get("look_alikes", ())) <= LOOK_ALIKES_MAX
+        with self._turn:
+            before = self._kept(person).head
+            head = msgspec.structs.replace(before, **changes)
+            if head != before:
+                self._rehead(person, head)
+
+    def change_identity(
+        self, person: PersonId, *, name: str | None = None, phone: str | None = None
+    ) -> None:
+        """Change a person's name, number or both, durably. The number is digits only.
+
+        Raises:
+            PersonUnknownError: Nobody has this id.
+            VaultDamagedError: The record is not what was written.
+        """
+
+        def also(db: Database, kept: Kept) -> None:
+            row = db.execute("SELECT record FROM identity WHERE id = ?", [kept.row]).fetchone()
+            _, record = codec.reseal_identity(self._keys, person, kept, row and row[0], name, phone)
+            expect_one(db, "UPDATE identity SET record = ? WHERE id = ?", [record, kept.row])
+
+        with self._turn:
+            self._rehead(person, self._kept(person).head, also)
 
     def erase(self, person: PersonId) -> ErasureWork:
         """Destroy the person's key and rows, and leave the order to revoke their mandate.
@@ -148,8 +204,8 @@ class Vault:
             known = self.get(person)
             kept = self._people[person]
             with self._writing() as db:
-                ciphertexts = _take_rows(db, kept)
-                entry = _next_id(db, "outbox")
+                ciphertexts = take_rows(db, kept)
+                entry = next_id(db, "outbox")
                 record = self._keys.seal_revocation(entry, Revocation(known.alias))
                 db.table("outbox").insert({"id": entry, "record": record})
                 mark = self._keys.outbox_mark(entry, record)
@@ -196,11 +252,11 @@ class Vault:
             if kept is None:
                 raise PersonUnknownError
             db = self._database
-            columns = db.execute(f"{_SELECT_PEOPLE} WHERE p.id = ?", [kept.row]).fetchone()
+            columns = db.execute(f"{SELECT_PEOPLE} WHERE p.id = ?", [kept.row]).fetchone()
             if columns is None or codec.open_head(self._keys, columns[:5]) != (person, kept):
                 raise RecordDamagedError
             templates = db.execute(
-                f"{_SELECT_TEMPLATES} WHERE id BETWEEN ? AND ? ORDER BY id",
+                f"{SELECT_TEMPLATES} WHERE id BETWEEN ? AND ? ORDER BY id",
                 [kept.head.templates[0], kept.head.templates[-1]],
             ).fetchall()
             return codec.open_person(self._keys, person, kept, columns[5:], templates)
@@ -249,7 +305,7 @@ class Vault:
             if mark is None:
                 return
             with self._writing() as db:
-                _expect_one(db, "DELETE FROM outbox WHERE id = ?", [entry])
+                expect_one(db, "DELETE FROM outbox WHERE id = ?", [entry])
                 census = self._count(db, 0, -1, mark)
             self._census = census
             del self._outbox[entry]
@@ -311,6 +367,7 @@ class Vault:
         finally:
             db.close()
         self._db = database.connect(path)
+        database.migrate(self._db)
         database.truncate_wal(self._db)
 
     def _prove(self, db: Database, visit: Visitor | None) -> None:
@@ -320,8 +377,8 @@ class Vault:
             raise RecordDamagedError
         self._census = self._open_census(db, *stores[0][1:])
         counted = Census()
-        templates = iter(db.execute(f"{_SELECT_TEMPLATES} ORDER BY id"))
-        for columns in db.execute(f"{_SELECT_PEOPLE} ORDER BY p.id"):
+        templates = iter(db.execute(f"{SELECT_TEMPLATES} ORDER BY id"))
+        for columns in db.execute(f"{SELECT_PEOPLE} ORDER BY p.id"):
             person, kept = codec.open_head(self._keys, columns[:5])
             own = list(itertools.islice(templates, len(kept.head.templates)))
             known = codec.open_person(self._keys, person, kept, columns[5:], own)
@@ -334,7 +391,7 @@ class Vault:
             self._outbox[entry] = self._keys.outbox_mark(entry, record)
             counted = counted.moved(0, 1, self._outbox[entry])
         left = [*templates]
-        left += [row for part in PARTS for row in db.execute(_orphans(part))]
+        left += [row for part in PARTS for row in db.execute(orphans(part))]
         if left or not counted.counts_the_same(self._census) or len(self._people) != counted.people:
             raise RecordDamagedError
 
@@ -354,22 +411,43 @@ class Vault:
         return census
 
     def _opens_anybody(self, db: Database) -> bool:
-        for columns in db.execute(f"{_SELECT_PEOPLE} LIMIT {_KEY_TRIALS}"):
+        for columns in db.execute(f"{SELECT_PEOPLE} LIMIT {_KEY_TRIALS}"):
             with contextlib.suppress(RecordDamagedError):
                 codec.open_head(self._keys, columns[:5])
                 return True
         return False
 
+    def _kept(self, person: PersonId) -> Kept:
+        kept = self._people.get(person)
+        if kept is None:
+            raise PersonUnknownError
+        return kept
+
     def _set_state(self, person: PersonId, state: PersonState) -> None:
         with self._turn:
-            kept = self._people.get(person)
-            if kept is None:
-                raise PersonUnknownError
-            head = msgspec.structs.replace(kept.head, state=state)
+            self._rehead(person, msgspec.structs.replace(self._kept(person).head, state=state))
+
+    def _move(self, person: PersonId, before: PersonState, after: PersonState) -> None:
+        with self._turn:
+            state = self._kept(person).head.state
+            if state is after:
+                return
+            if state is not before:
+                raise PersonStateError(state.value)
+            self._set_state(person, after)
+
+    def _rehead(
+        self, person: PersonId, head: Head, also: Callable[[Database, Kept], None] | None = None
+    ) -> None:
+        """Seal a changed head as the next version, with what else changes in one transaction."""
+        with self._turn:
+            kept = self._kept(person)
             now = Kept(kept.row, kept.version + 1, kept.wrapped_key, head)
             with self._writing() as db:
+                if also is not None:
+                    also(db, kept)
                 sealed = codec.reseal_head(self._keys, person, kept.wrapped_key, now.version, head)
-                _expect_one(
+                expect_one(
                     db,
                     "UPDATE person SET version = ?, head = ? WHERE id = ?",
                     [now.version, sealed, now.row],
@@ -384,9 +462,7 @@ class Vault:
     def _count(self, db: Database, people: int, outbox: int, *marks: bytes) -> Census:
         """Write the census as it is once this transaction is done."""
         census = self._census.moved(people, outbox, *marks)
-        _expect_one(
-            db, "UPDATE store SET census = ? WHERE id = 1", [self._keys.seal_census(census)]
-        )
+        expect_one(db, "UPDATE store SET census = ? WHERE id = 1", [self._keys.seal_census(census)])
         return census
 
     @contextlib.contextmanager
@@ -405,35 +481,3 @@ def _as_damage() -> Iterator[None]:
         yield
     except RecordDamagedError as error:
         raise VaultDamagedError("its records are not as they were written") from error
-
-
-def _next_id(db: Database, table: str) -> int:
-    """Return the next row number: they grow in the order of people, on which `_prove` relies."""
-    (last,) = db.execute(f"SELECT MAX(id) FROM {table}").fetchone()  # noqa: S608 - our own names
-    return (last or 0) + 1
-
-
-def _expect_one(db: Database, statement: str, parameters: list[Any]) -> None:
-    """Change exactly one row, or undo the transaction: another number means damaged pages."""
-    if db.execute(statement, parameters).rowcount != 1:
-        raise RecordDamagedError
-
-
-def _take_rows(db: Database, kept: Kept) -> tuple[bytes, ...]:
-    """Delete all rows of one person and return what was in them."""
-    where = [("template", number) for number in kept.head.templates]
-    where += [(table, kept.row) for table in PARTS]
-    taken: list[bytes] = []
-    for table, number in where:
-        statement = f"DELETE FROM {table} WHERE id = ? RETURNING record"  # noqa: S608
-        taken += [record for (record,) in db.execute(statement, [number]).fetchall()]
-    statement = "DELETE FROM person WHERE id = ? RETURNING wrapped_key, head"
-    for row in db.execute(statement, [kept.row]).fetchall():
-        taken += row
-    if len(taken) != len(where) + 2:
-        raise RecordDamagedError
-    return tuple(taken)
-
-
-def _orphans(table: str) -> str:
-    return f"SELECT id FROM {table} WHERE id NOT IN (SELECT id FROM person)"  # noqa: S608
