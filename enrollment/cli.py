@@ -17,6 +17,7 @@ import click
 from tqdm import tqdm
 
 from enrollment import flow, words
+from enrollment.commands.audit import audit
 from enrollment.flow import FacesClient
 from kiosk.commands.common import data_option, emit, json_option
 from kiosk.domain.errors import BadInputError
@@ -27,8 +28,13 @@ EXIT_NO = 1
 
 
 @click.group()
-def enrol() -> None:
+@click.pass_context
+def enrol(context: click.Context) -> None:
     """Enrol people, see who is enrolled, and erase them."""
+    context.obj = _faces  # how the words in enrollment/commands reach faces
+
+
+enrol.add_command(audit)
 
 
 @enrol.command()

@@ -7,6 +7,7 @@ a connection. Answers come back as plain dictionaries with the keys of the contr
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
@@ -50,6 +51,10 @@ class FacesClient(Protocol):
     ) -> Answer:
         """Ask, and return the answer; errors of the other side are raised."""
         ...
+
+
+OpenFaces = Callable[[Path], AbstractContextManager[FacesClient]]
+"""Connects to the faces process of an installation; how, is the command line's business."""
 
 
 def camera_spec(device: int | None, video: Path | None, frames: Path | None) -> CameraSpec:

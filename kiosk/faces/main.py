@@ -23,6 +23,7 @@ from kiosk.domain.mandate import PinRules
 from kiosk.domain.money import Money
 from kiosk.domain.stepup import StepUpPolicy
 from kiosk.faces.capture import capture
+from kiosk.faces.desk import audit
 from kiosk.faces.desk.desk import Desk
 from kiosk.faces.desk.ports import CaptureRefusal, DeskTools, Samples
 from kiosk.faces.desk.staff import StaffBook
@@ -63,8 +64,16 @@ class FacesProcess:
             self._vault, self._gallery = open_vault(data_dir, key, settings.country_code)
             decoy_key = bytes(subkey(key, "decoys"))
             self._accounts = StaffAccounts(data_dir / FOLDER_NAME, subkey(key, "staff"))
+            audit_key = bytes(subkey(key, "audit"))
         finally:
             key[:] = bytes(len(key))
+        try:
+            self._audit = audit.AuditLog(data_dir / audit.FOLDER_NAME, audit_key, _now)
+        except BaseException:
+            self._gallery.close()
+            self._accounts.close()
+            self._vault.close()
+            raise
         room = VisionRoom(data_dir)
         self._room = room
         self._settings = settings
@@ -105,11 +114,12 @@ class FacesProcess:
         )
 
     def close(self) -> None:
-        """Stop delivering, overwrite the gallery, close the vault."""
+        """Stop delivering, overwrite the gallery, close the audit log and the vault."""
         self._stopping.set()
         self._courier.join()
         self._gallery.close()
         self._accounts.close()
+        self._audit.close()
         self._vault.close()
 
     def _deliver(self) -> None:
@@ -140,9 +150,14 @@ class FacesProcess:
             money=link,
             resolve_pack=room.resolve,
             duplicate_from=duplicate_from,
-            now=lambda: datetime.now(UTC),
             staff=StaffBook(self._accounts),
+            now=_now,
+            audit=self._audit,
         )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def policy_of(settings: Settings) -> StepUpPolicy:

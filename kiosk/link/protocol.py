@@ -19,6 +19,7 @@ from kiosk.domain.ids import OrderId, OrderNonce, PackId, PayerAlias, PersonId
 from kiosk.domain.mandate import MandateFacts, MandateLimits, MandateState
 from kiosk.domain.money import Money
 from kiosk.domain.order import Order, OrderLine, OrderState, Outcome
+from kiosk.link.audit import AuditEntries, AuditVerdict, ListAudit, VerifyAudit
 from kiosk.link.back_office import (
     CloseConflict,
     CloseRefund,
@@ -450,6 +451,7 @@ AnyMessage = (
     | RightsMessage
     | EnrolPerson | Enrolled | EnrolRefused | ListPeople | PersonSummary | People | ShowPerson
     | ErasePerson | Erased | PayHeadless | SessionReport | StaffDeskMessage
+    | ListAudit | AuditEntries | VerifyAudit | AuditVerdict
 )  # fmt: skip
 
 

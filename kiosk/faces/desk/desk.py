@@ -1,8 +1,9 @@
 """The desk: answers the staff tool's messages, one change at a time.
 
 It owns the order of things and nothing else; whatever sees, stores or pays is handed to it.
-Invariants: only staff are answered, and nobody beyond their role; at most one enrolment or erasure
-runs at any time; a client that goes away in the middle of an enrolment leaves nothing behind.
+Invariants: only staff are answered, and nobody beyond their role; what changes something is written
+into the audit log before the answer goes out; at most one enrolment or erasure runs at any time; a
+client that goes away in the middle of an enrolment leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Generator, Iterator
 from datetime import UTC
 
 from kiosk.domain.ids import PersonId
+from kiosk.faces.desk.audit import PROGRAM
 from kiosk.faces.desk.consent import shown
 from kiosk.faces.desk.enrol import enrol, recover
 from kiosk.faces.desk.erase import deliver_outbox, erase
@@ -21,9 +23,11 @@ from kiosk.faces.desk.errors import DeskBusyError, StaffUnknownError
 from kiosk.faces.desk.people import summary
 from kiosk.faces.desk.ports import DeskTools
 from kiosk.faces.desk.staff import StaffSession
+from kiosk.faces.desk.witness import witnessed
 from kiosk.faces.vault.accounts import Account
 from kiosk.faces.vault.errors import PersonUnknownError
 from kiosk.faces.vault.records import PersonState
+from kiosk.link.audit import AuditEntries, ListAudit, VerifyAudit
 from kiosk.link.peer import Peer
 from kiosk.link.protocol import (
     AnyMessage,
@@ -50,7 +54,8 @@ from kiosk.link.staff_desk import (
 
 StaffMessage = AddStaff | ListStaff | RemoveStaff
 PeopleMessage = EnrolPerson | ListPeople | ShowPerson | ErasePerson | GetConsent
-DeskMessage = PeopleMessage | StaffMessage | SignIn | SignOut
+AuditMessage = ListAudit | VerifyAudit
+DeskMessage = PeopleMessage | StaffMessage | AuditMessage | SignIn | SignOut
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +78,7 @@ class Desk:
         rolled_back = recover(self._tools)
         if rolled_back:
             logger.warning("rolled back %d enrolments that were cut off", rolled_back)
+            self._tools.audit.append(PROGRAM, "recover", detail={"people": str(rolled_back)})
 
     def session(self, hello: Hello) -> StaffSession:
         """Return who acts on a new connection."""
@@ -99,6 +105,10 @@ class Desk:
             SmileTillError: Whatever else kept it from being done.
         """
         who = staff or self.session(hello)
+        answers = self._admitted(who, message)
+        yield from witnessed(self._tools.audit, lambda: who.actor, message, answers)
+
+    def _admitted(self, who: StaffSession, message: DeskMessage) -> Iterator[AnyMessage]:
         if isinstance(message, SignIn):
             yield who.sign_in(message.name, message.code)
         elif isinstance(message, SignOut):
@@ -111,7 +121,7 @@ class Desk:
             finally:
                 who.touch()
 
-    def _answer(self, message: PeopleMessage | StaffMessage) -> Iterator[AnyMessage]:
+    def _answer(self, message: PeopleMessage | StaffMessage | AuditMessage) -> Iterator[AnyMessage]:
         match message:
             case AddStaff() | ListStaff() | RemoveStaff():
                 yield self._answer_about_staff(message)
@@ -126,6 +136,10 @@ class Desk:
             case ErasePerson(person):
                 self._show(person)  # a pending record is not staff's to erase
                 yield from self._alone(erase(self._tools, person))
+            case ListAudit(after):
+                yield AuditEntries(self._tools.audit.entries(after))
+            case VerifyAudit():
+                yield self._tools.audit.verify()
 
     def _answer_about_staff(self, message: StaffMessage) -> AnyMessage:
         book = self._tools.staff

@@ -164,3 +164,15 @@ class StaffUnknownError(BadInputError):
             code="staff_unknown",
             mend="List them: smiletill enrol staff list.",
         )
+
+
+class AuditWriteError(SetupError):
+    """The audit log cannot be written, so nothing is done that would have to stand in it."""
+
+    def __init__(self, detail: str) -> None:
+        """Say how the disk refused."""
+        super().__init__(
+            f"The audit log cannot be written ({detail}).",
+            code="audit_unwritable",
+            mend="Look whether the disk is full or read-only, then start SmileTill again.",
+        )

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from kiosk.domain.evidence import CameraKind
 from kiosk.domain.ids import PackId
+from kiosk.faces.desk.audit import AuditLog
 from kiosk.faces.desk.staff import StaffBook
 from kiosk.faces.vault.gallery import Gallery
 from kiosk.faces.vault.store import Vault
@@ -90,6 +91,7 @@ class DeskTools:
         resolve_pack: Turns the name that staff gave (None: the installation's own) into a pack id.
         duplicate_from: Score from which two people count as one, for a pack.
         now: The time, with its zone.
+        audit: Where everything that changes something is written down.
         pause: Waits for some seconds.
         staff: Accounts of the staff; without them nobody can sign in.
     """
@@ -102,5 +104,6 @@ class DeskTools:
     resolve_pack: Callable[[str | None], PackId]
     duplicate_from: Callable[[PackId], float]
     now: Callable[[], datetime]
+    audit: AuditLog
     pause: Callable[[float], None] = time.sleep
     staff: StaffBook | None = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from kiosk.link.audit import ListAudit, VerifyAudit
 from kiosk.link.protocol import (
     AnyMessage,
     EnrolPerson,
@@ -31,6 +32,8 @@ ROLE_OF: Mapping[type, StaffRole] = {
     AddStaff: StaffRole.MANAGER,
     ListStaff: StaffRole.MANAGER,
     RemoveStaff: StaffRole.MANAGER,
+    ListAudit: StaffRole.MANAGER,
+    VerifyAudit: StaffRole.MANAGER,
 }
 """The least role for each message. Signing in and out is anybody's at the desk."""
 

@@ -175,8 +175,10 @@ class StaffSession:
 
     @property
     def actor(self) -> str:
-        """Who it is, for the audit log: `uid:1000` or `staff:name`."""
-        return f"uid:{self._uid}" if self._account is None else f"staff:{self._account.name}"
+        """Who it is, for the audit log: `uid 1000`, or `maria (clerk), uid 1000`."""
+        if self._account is None:
+            return f"uid {self._uid}"
+        return f"{self._account.name} ({self._account.role.value}), uid {self._uid}"
 
     @property
     def role(self) -> StaffRole | None:

@@ -11,6 +11,7 @@ from kiosk.domain.errors import SetupError, SmileTillError
 from kiosk.domain.evidence import CameraKind
 from kiosk.domain.mandate import DEFAULT_LIMITS, MandateLimits, MandateState
 from kiosk.domain.money import Money
+from kiosk.faces.desk.audit import AuditLog
 from kiosk.faces.desk.consent import consent_text, consent_texts
 from kiosk.faces.desk.desk import Desk
 from kiosk.faces.desk.ports import CaptureRefusal, DeskTools
@@ -55,6 +56,7 @@ class Shop:
 
     def open(self) -> None:
         self.vault, self.gallery = open_vault(self.data_dir, STORE_KEY, "44")
+        self.audit = AuditLog(self.data_dir / "audit", b"k" * 32, now)
         self.tools = DeskTools(
             data_dir=self.data_dir,
             vault=self.vault,
@@ -64,6 +66,7 @@ class Shop:
             resolve_pack=resolve_pack,
             duplicate_from=lambda _pack: 0.9,
             now=now,
+            audit=self.audit,
             pause=self.pauses.append,
         )
         self.desk = Desk(self.tools)
@@ -74,6 +77,7 @@ class Shop:
         self.open()
 
     def close(self) -> None:
+        self.audit.close()
         self.vault.close()
         self.gallery.close()
 

@@ -107,14 +107,14 @@ def test_a_clerk_enrols_and_a_manager_erases(book):
     assert "manager_needed" == code_of(lambda: clerk.demand(ErasePerson("p1")))
     assert "manager_needed" == code_of(lambda: clerk.demand(AddStaff("x", "y", StaffRole.CLERK)))
     manager.demand(ErasePerson("p1"))
-    assert ("staff:anna", "staff:max") == (clerk.actor, manager.actor)
+    assert ("anna (clerk), uid 1000", "max (manager), uid 1000") == (clerk.actor, manager.actor)
 
 
 def test_the_command_line_is_a_manager_of_its_user(book):
     """No account is needed there; signing in narrows it and signing out ends it."""
     session = StaffSession(book, Role.STAFF, 1000)
     session.demand(ErasePerson("p1"))
-    assert "uid:1000" == session.actor
+    assert "uid 1000" == session.actor
 
     session.sign_in("anna", "anna-code")
     assert "manager_needed" == code_of(lambda: session.demand(ErasePerson("p1")))
