@@ -59,3 +59,6 @@ class AuditVerdict(Message, frozen=True, tag="audit_verdict"):
     first_at: str = ""
     last_at: str = ""
     problems: tuple[str, ...] = ()
+
+
+AuditMessage = ListAudit | AuditEntries | VerifyAudit | AuditVerdict

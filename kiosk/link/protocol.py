@@ -19,7 +19,7 @@ from kiosk.domain.ids import OrderId, OrderNonce, PackId, PayerAlias, PersonId
 from kiosk.domain.mandate import MandateFacts, MandateLimits, MandateState
 from kiosk.domain.money import Money
 from kiosk.domain.order import Order, OrderLine, OrderState, Outcome
-from kiosk.link.audit import AuditEntries, AuditVerdict, ListAudit, VerifyAudit
+from kiosk.link.audit import AuditMessage
 from kiosk.link.back_office import (
     CloseConflict,
     CloseRefund,
@@ -450,8 +450,7 @@ AnyMessage = (
     | OpenMandate | MandateOpened | CheckMandate | RevokeMandate | MandateRevoked
     | RightsMessage
     | EnrolPerson | Enrolled | EnrolRefused | ListPeople | PersonSummary | People | ShowPerson
-    | ErasePerson | Erased | PayHeadless | SessionReport | StaffDeskMessage
-    | ListAudit | AuditEntries | VerifyAudit | AuditVerdict
+    | ErasePerson | Erased | PayHeadless | SessionReport | StaffDeskMessage | AuditMessage
 )  # fmt: skip
 
 

@@ -54,8 +54,8 @@ from kiosk.link.staff_desk import (
 
 StaffMessage = AddStaff | ListStaff | RemoveStaff
 PeopleMessage = EnrolPerson | ListPeople | ShowPerson | ErasePerson | GetConsent
-AuditMessage = ListAudit | VerifyAudit
-DeskMessage = PeopleMessage | StaffMessage | AuditMessage | SignIn | SignOut
+AuditQuestion = ListAudit | VerifyAudit
+DeskMessage = PeopleMessage | StaffMessage | AuditQuestion | SignIn | SignOut
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +121,9 @@ class Desk:
             finally:
                 who.touch()
 
-    def _answer(self, message: PeopleMessage | StaffMessage | AuditMessage) -> Iterator[AnyMessage]:
+    def _answer(
+        self, message: PeopleMessage | StaffMessage | AuditQuestion
+    ) -> Iterator[AnyMessage]:
         match message:
             case AddStaff() | ListStaff() | RemoveStaff():
                 yield self._answer_about_staff(message)

@@ -77,9 +77,8 @@ class Shop:
         self.open()
 
     def close(self) -> None:
-        self.audit.close()
-        self.vault.close()
-        self.gallery.close()
+        for part in (self.audit, self.vault, self.gallery):
+            part.close()
 
     def ask(self, message):
         *steps, answer = self.desk.handle(STAFF, message)
