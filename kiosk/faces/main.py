@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from kiosk.domain.errors import SmileTillError
 from kiosk.domain.evidence import CameraKind
-from kiosk.domain.identification import SearchPolicy, duplicate_threshold
+from kiosk.domain.identification import SearchPolicy, duplicate_threshold, thresholds
 from kiosk.domain.ids import PackId
 from kiosk.domain.mandate import PinRules
 from kiosk.domain.money import Money
@@ -142,6 +142,9 @@ class FacesProcess:
         def duplicate_from(pack: PackId) -> float:
             return duplicate_threshold(SearchPolicy(), room.tails(pack))
 
+        def open_threshold(pack: PackId, people: int) -> float:
+            return thresholds(people, SearchPolicy(), room.tails(pack)).open
+
         return DeskTools(
             data_dir=data_dir,
             vault=self._vault,
@@ -150,6 +153,7 @@ class FacesProcess:
             money=link,
             resolve_pack=room.resolve,
             duplicate_from=duplicate_from,
+            open_threshold=open_threshold,
             staff=StaffBook(self._accounts),
             now=_now,
             audit=self._audit,

@@ -33,6 +33,7 @@ from kiosk.link.back_office import (
     StatementTaken,
     TakeStatement,
 )
+from kiosk.link.figures import FigureMessage
 from kiosk.link.message import Message, Private
 from kiosk.link.rights import RightsMessage
 from kiosk.link.staff_desk import CapturedPose, Rehearsal, StaffDeskMessage
@@ -450,7 +451,8 @@ AnyMessage = (
     | OpenMandate | MandateOpened | CheckMandate | RevokeMandate | MandateRevoked
     | RightsMessage
     | EnrolPerson | Enrolled | EnrolRefused | ListPeople | PersonSummary | People | ShowPerson
-    | ErasePerson | Erased | PayHeadless | SessionReport | StaffDeskMessage | AuditMessage
+    | ErasePerson | Erased | PayHeadless | SessionReport | StaffDeskMessage
+    | AuditMessage | FigureMessage
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from collections.abc import Generator, Iterator
 from datetime import UTC
 
 from kiosk.domain.ids import PersonId
+from kiosk.faces.desk import figures
 from kiosk.faces.desk.audit import PROGRAM
 from kiosk.faces.desk.consent import shown
 from kiosk.faces.desk.enrol import enrol, recover
@@ -28,6 +29,7 @@ from kiosk.faces.vault.accounts import Account
 from kiosk.faces.vault.errors import PersonUnknownError
 from kiosk.faces.vault.records import PersonState
 from kiosk.link.audit import AuditEntries, ListAudit, VerifyAudit
+from kiosk.link.figures import ShowActivity, ShowQuality, ShowScores
 from kiosk.link.peer import Peer
 from kiosk.link.protocol import (
     AnyMessage,
@@ -55,7 +57,8 @@ from kiosk.link.staff_desk import (
 StaffMessage = AddStaff | ListStaff | RemoveStaff
 PeopleMessage = EnrolPerson | ListPeople | ShowPerson | ErasePerson | GetConsent
 AuditQuestion = ListAudit | VerifyAudit
-DeskMessage = PeopleMessage | StaffMessage | AuditQuestion | SignIn | SignOut
+FigureQuestion = ShowScores | ShowQuality | ShowActivity
+DeskMessage = PeopleMessage | StaffMessage | AuditQuestion | FigureQuestion | SignIn | SignOut
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +125,7 @@ class Desk:
                 who.touch()
 
     def _answer(
-        self, message: PeopleMessage | StaffMessage | AuditQuestion
+        self, message: PeopleMessage | StaffMessage | AuditQuestion | FigureQuestion
     ) -> Iterator[AnyMessage]:
         match message:
             case AddStaff() | ListStaff() | RemoveStaff():
@@ -142,6 +145,17 @@ class Desk:
                 yield AuditEntries(self._tools.audit.entries(after))
             case VerifyAudit():
                 yield self._tools.audit.verify()
+            case ShowScores() | ShowQuality() | ShowActivity():
+                yield self._figure(message)
+
+    def _figure(self, message: FigureQuestion) -> AnyMessage:
+        match message:
+            case ShowScores(person):
+                return figures.scores(self._tools, person)
+            case ShowQuality(person):
+                return figures.quality(self._tools, person)
+            case ShowActivity(days):
+                return figures.activity(self._tools, days)
 
     def _answer_about_staff(self, message: StaffMessage) -> AnyMessage:
         book = self._tools.staff

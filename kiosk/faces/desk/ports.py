@@ -90,6 +90,7 @@ class DeskTools:
         money: Connects to money.
         resolve_pack: Turns the name that staff gave (None: the installation's own) into a pack id.
         duplicate_from: Score from which two people count as one, for a pack.
+        open_threshold: Score from which a customer is identified, for a pack and so many people.
         now: The time, with its zone.
         audit: Where everything that changes something is written down.
         pause: Waits for some seconds.
@@ -103,6 +104,7 @@ class DeskTools:
     money: OpenMoney
     resolve_pack: Callable[[str | None], PackId]
     duplicate_from: Callable[[PackId], float]
+    open_threshold: Callable[[PackId, int], float]
     now: Callable[[], datetime]
     audit: AuditLog
     pause: Callable[[float], None] = time.sleep

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kiosk.link.audit import ListAudit, VerifyAudit
+from kiosk.link.figures import ShowActivity, ShowQuality, ShowScores
 from kiosk.link.protocol import (
     AnyMessage,
     EnrolPerson,
@@ -32,6 +33,9 @@ ROLE_OF: Mapping[type, StaffRole] = {
     AddStaff: StaffRole.MANAGER,
     ListStaff: StaffRole.MANAGER,
     RemoveStaff: StaffRole.MANAGER,
+    ShowScores: StaffRole.CLERK,
+    ShowQuality: StaffRole.CLERK,
+    ShowActivity: StaffRole.MANAGER,
     ListAudit: StaffRole.MANAGER,
     VerifyAudit: StaffRole.MANAGER,
 }

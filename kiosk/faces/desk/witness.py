@@ -18,9 +18,10 @@ from kiosk.faces.desk.audit import AuditLog
 from kiosk.faces.desk.errors import AuditWriteError
 from kiosk.link.protocol import AnyMessage, Progress
 
-READING = frozenset(
-    {"list_people", "show_person", "list_audit", "verify_audit", "list_staff", "get_consent"}
-)
+READING = frozenset({
+    "list_people", "show_person", "list_staff", "get_consent",
+    "list_audit", "verify_audit", "show_scores", "show_quality", "show_activity",
+})  # fmt: skip
 """Messages that change nothing and of which an entry would say nothing."""
 RIGHTS_REFUSED = frozenset(
     {"role_refused", "sign_in_needed", "sign_in_wrong", "sign_in_paused", "manager_needed"}

@@ -154,6 +154,18 @@ class Gallery:
             found = [Candidate(shelf.people[row], float(scores[row])) for row in rows]
         return sorted(found, key=lambda candidate: (-candidate.score, candidate.person))
 
+    def scores(
+        self, pack: PackId, probe: Vector, *, without: PersonId | None = None
+    ) -> NDArray[np.float32]:
+        """Return the scores of everybody of a pack but one, in no order that says who."""
+        with self._turn:
+            shelf = self._shelves.get(pack)
+            if shelf is None:
+                return np.zeros(0, np.float32)
+            scores = shelf.matrix[: len(shelf.people)] @ probe
+            row = None if without is None else shelf.row_of.get(without)
+        return np.sort(scores if row is None else np.delete(scores, row))
+
     def with_digits(self, pack: PackId, digits: str) -> frozenset[PersonId]:
         """Return the people of a pack whose number ends with these `DIGITS` digits."""
         with self._turn:

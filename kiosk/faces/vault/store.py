@@ -279,6 +279,15 @@ class Vault:
                 if state is None or kept.head.state is state
             )
 
+    def qualities(self) -> dict[PersonId, int]:
+        """Return the quality of everybody's samples, 0 to 100; no record is read for it."""
+        with self._turn:
+            return {
+                person: kept.head.quality
+                for person, kept in self._people.items()
+                if kept.head.state is not PersonState.PENDING
+            }
+
     def alias(self, person: PersonId) -> PayerAlias:
         """Return under which alias money knows a person.
 

@@ -65,6 +65,7 @@ class Shop:
             money=self.money.open,
             resolve_pack=resolve_pack,
             duplicate_from=lambda _pack: 0.9,
+            open_threshold=lambda _pack, _people: 0.7,
             now=now,
             audit=self.audit,
             pause=self.pauses.append,
