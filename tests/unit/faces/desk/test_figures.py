@@ -9,7 +9,7 @@ from kiosk.faces.vault.errors import PersonUnknownError
 from kiosk.link.figures import ShowActivity, ShowQuality, ShowScores
 from kiosk.link.protocol import EnrolRefused, ErasePerson, Frame, encode_frame
 from tests.fakes.desk import samples
-from tests.unit.faces.desk.test_desk import Shop
+from tests.fakes.shop import Shop
 
 
 @pytest.fixture
