@@ -1,7 +1,8 @@
 """Finds faces and their five landmarks with a YuNet-shaped network through `FaceDetectorYN`.
 
 Frames larger than needed are shrunk before detection; boxes and landmarks come back in the pixels
-of the frame that was given. It does not choose among faces (`payer.py` does).
+of the frame that was given. Once a face is known, most frames are searched around it only.
+It does not choose among faces (`payer.py` does).
 """
 
 from __future__ import annotations
@@ -31,6 +32,27 @@ NMS_IOU = 0.3
 
 CANDIDATES_MAX = 50
 """Boxes before joining; a till sees a few people, and the bound keeps the work constant."""
+
+
+REGION_SIDE = 192
+"""Pixels, after shrinking, of the square that is searched around a known face.
+
+Half the time of a whole 320 x 240 frame (1.9 ms against 4.1, YuNet, one thread)."""
+
+REGION_STEP = 32
+"""Pixels of the network's coarsest grid, on which a region starts.
+
+With it comparison scores stay as they were calibrated: on NUAA (mobileface, probes of three frames
+against other sessions) the weakest 5 % of genuine scores begin at .634 and the strongest 1 % of
+strangers at .465, with whole frames at .638 and .471. Off the grid it is .608 and .482."""
+
+FOLLOWED_WIDTH_MAX = 112
+"""Pixels, after shrinking; a larger face is searched for in the whole frame. Leaves 40 pixels to
+each side, further than anybody moves between two frames of a camera."""
+
+WHOLE_EVERY = 5
+"""Every how many frames the whole frame is searched all the same: somebody who steps in is seen
+within 133 ms at 30 frames a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +87,64 @@ class Face:
 
 
 class Detector:
-    """The pack's detector."""
+    """The pack's detector. It remembers where it may look; `wipe` makes it look everywhere.
+
+    Args:
+        stage: The pack's detector stage, with its hash checked.
+        score_min: Lowest score of a face that is reported.
+
+    Raises:
+        SetupError: `model_unreadable`.
+    """
 
     def __init__(self, stage: Stage, *, score_min: float) -> None:
-        """Load the network.
+        """Load the network, once for each size of picture: changing the size costs a search."""
+        self._whole = _Network(stage, score_min)
+        self._around = _Network(stage, score_min)
+        self._followed: Face | None = None
+        self._until_whole = 0
 
-        Args:
-            stage: The pack's detector stage, with its hash checked.
-            score_min: Lowest score of a face that is reported.
+    def wipe(self) -> None:
+        """Forget where a face was."""
+        self._followed = None
 
-        Raises:
-            SetupError: `model_unreadable`.
+    def follow(self, face: Face | None) -> None:
+        """Look around this face from now on, or everywhere again.
+
+        Whoever chooses the payer calls it when that face was alone in the frame.
         """
+        if self._followed is None:
+            self._until_whole = WHOLE_EVERY
+        self._followed = face
+
+    def detect(self, image: NDArray[np.uint8]) -> tuple[Face, ...]:
+        """Return the faces of a frame, largest first; of the followed one's surroundings, if any.
+
+        Where the followed face is not found any more, the whole frame is searched at once.
+        """
+        height, width = image.shape[:2]
+        shrink = min(1.0, DETECTION_SIDE_MAX / max(height, width))
+        seen = image
+        if shrink < 1.0:
+            size = (round(width * shrink), round(height * shrink))
+            seen = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        self._until_whole -= 1
+        if self._followed is not None and self._until_whole > 0:
+            corner = _region_corner(self._followed, shrink, seen.shape)
+            if corner is not None:
+                x, y = corner
+                region = seen[y : y + REGION_SIDE, x : x + REGION_SIDE]
+                faces = self._around.faces(np.ascontiguousarray(region), corner, shrink)
+                if faces:
+                    return faces
+        self._until_whole = WHOLE_EVERY
+        return self._whole.faces(seen, (0, 0), shrink)
+
+
+class _Network:
+    """One loaded network and the size of picture that it is set to."""
+
+    def __init__(self, stage: Stage, score_min: float) -> None:
         try:
             self._net: Any = cv2.FaceDetectorYN.create(
                 model=str(stage.file),
@@ -94,14 +162,10 @@ class Detector:
             ) from error
         self._size = (0, 0)
 
-    def detect(self, image: NDArray[np.uint8]) -> tuple[Face, ...]:
-        """Return the faces of a frame, largest first."""
-        height, width = image.shape[:2]
-        shrink = min(1.0, DETECTION_SIDE_MAX / max(height, width))
-        seen = image
-        if shrink < 1.0:
-            size = (round(width * shrink), round(height * shrink))
-            seen = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    def faces(
+        self, seen: NDArray[np.uint8], corner: tuple[int, int], shrink: float
+    ) -> tuple[Face, ...]:
+        """Return the faces of a picture that was cut out at `corner` of a frame shrunk so."""
         size = (seen.shape[1], seen.shape[0])
         if size != self._size:
             self._net.setInputSize(size)
@@ -111,9 +175,24 @@ class Detector:
             return ()
         found: NDArray[np.float32] = np.asarray(rows, np.float32)
         found = found[np.isfinite(found).all(axis=1)]
+        found[:, [0, *range(4, 14, 2)]] += corner[0]
+        found[:, [1, *range(5, 14, 2)]] += corner[1]
         found[:, :14] /= shrink
         faces = [_face(row) for row in found if row[2] > 0 and row[3] > 0]
         return tuple(sorted(faces, key=lambda face: -face.width * face.height))
+
+
+def _region_corner(face: Face, shrink: float, shape: tuple[int, ...]) -> tuple[int, int] | None:
+    """Return where the region around a face begins in the shrunk frame; None: there is none."""
+    height, width = shape[:2]
+    if face.width * shrink > FOLLOWED_WIDTH_MAX or min(height, width) < REGION_SIDE:
+        return None
+    corner = []
+    for centre, side in zip(face.centre, (width, height), strict=True):
+        start = round((centre * shrink - REGION_SIDE / 2) / REGION_STEP) * REGION_STEP
+        last = (side - REGION_SIDE) // REGION_STEP * REGION_STEP
+        corner.append(min(max(start, 0), last))
+    return corner[0], corner[1]
 
 
 def _face(row: NDArray[np.float32]) -> Face:

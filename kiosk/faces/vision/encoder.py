@@ -1,7 +1,8 @@
 """Aligns a face to the ArcFace template and turns it into an embedding of length 1.
 
-Alignment is `insightface.utils.face_align` (a similarity transform of five landmarks to 112 x 112),
-the network runs through insightface's `ArcFaceONNX` on a session that we made.
+Alignment is insightface's (`face_align`: a similarity transform of five landmarks to 112 x 112),
+computed here in closed form, which is faster and equal (ADR 0020).
+The network runs through insightface's `ArcFaceONNX` on a session that we made.
 `ArcFaceONNX` guesses mean and scale from the names of the first nodes; the pack's manifest says
 what they must be, and a guess that differs is refused.
 """
@@ -13,18 +14,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from insightface.model_zoo.arcface_onnx import ArcFaceONNX
 from insightface.utils import face_align
+from numpy.typing import NDArray
 
 from kiosk.domain.errors import SetupError
+from kiosk.faces.opencv import cv2
 from kiosk.faces.vision.runtime import open_session
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from kiosk.faces.vision.detector import Face
     from models.manifest import Stage
 
 ALIGNED_SIDE = 112
 """Pixels of the ArcFace template."""
+
+_TEMPLATE: NDArray[np.float64] = face_align.arcface_dst.astype(np.float64)
 
 NORM_MIN = 1e-6
 """An embedding shorter than this has no direction: the network was fed something broken."""
@@ -32,8 +35,29 @@ NORM_MIN = 1e-6
 
 def align(image: NDArray[np.uint8], face: Face) -> NDArray[np.uint8]:
     """Return the face as 112 x 112 x 3 BGR, eyes and mouth at the template's places."""
-    crop: NDArray[np.uint8] = face_align.norm_crop(image, face.landmarks, ALIGNED_SIDE)
-    return crop
+    matrix = similarity(face.landmarks)
+    side = (ALIGNED_SIDE, ALIGNED_SIDE)
+    return np.asarray(cv2.warpAffine(image, matrix, side, borderValue=0.0), np.uint8)
+
+
+def similarity(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the 2 x 3 matrix that brings five landmarks to the template's places.
+
+    The least-squares similarity transform (Umeyama 1991, equations 40 to 42), which in two
+    dimensions and without mirroring is one complex division: rotation and scale are
+    `sum(conj(x) y) / sum(|x|^2)` of the centred points as complex numbers.
+
+    Args:
+        landmarks: 5 x 2, in pixels of the frame, not all in one point.
+    """
+    source = landmarks.astype(np.float64)
+    middle, goal = source.mean(axis=0), _TEMPLATE.mean(axis=0)
+    x, y = source - middle, _TEMPLATE - goal
+    size = max(float((x * x).sum()), NORM_MIN)
+    cosine = float((x * y).sum()) / size
+    sine = float((x[:, 0] * y[:, 1] - x[:, 1] * y[:, 0]).sum()) / size
+    turn = np.array([[cosine, -sine], [sine, cosine]])
+    return np.hstack([turn, (goal - turn @ middle)[:, None]])
 
 
 class Encoder:

@@ -100,6 +100,7 @@ class Pipeline:
     def wipe(self) -> None:
         """Forget the current face: end of a session."""
         self._tracker.wipe()
+        self._detector.wipe()
         self._encoded_ms = None
         self._pad_ms = None
 
@@ -109,6 +110,8 @@ class Pipeline:
         with clock.stage("detect"):
             faces = self._detector.detect(frame.image)
         choice = choose_payer(faces, frame.image.shape[1])
+        # Around one face only while nobody else stands there: a rival must not fall out of sight.
+        self._detector.follow(choice.face if choice.reason is None else None)
         if choice.face is None:
             return self._without_face(frame, choice.reason, clock)
         face = choice.face
