@@ -33,6 +33,7 @@ from kiosk.link.back_office import (
     StatementTaken,
     TakeStatement,
 )
+from kiosk.link.desk_rights import DeskRightsMessage
 from kiosk.link.figures import FigureMessage
 from kiosk.link.message import Message, Private
 from kiosk.link.rights import RightsMessage
@@ -449,7 +450,7 @@ AnyMessage = (
     | GetOrder | OrderOffer | NextOrder | AcknowledgeOrder | GetFacts | Facts
     | VerifyPin | PinVerdict | Authorise | Authorised
     | OpenMandate | MandateOpened | CheckMandate | RevokeMandate | MandateRevoked
-    | RightsMessage
+    | RightsMessage | DeskRightsMessage
     | EnrolPerson | Enrolled | EnrolRefused | ListPeople | PersonSummary | People | ShowPerson
     | ErasePerson | Erased | PayHeadless | SessionReport | StaffDeskMessage
     | AuditMessage | FigureMessage

@@ -2,8 +2,9 @@
 
 It owns the order of things and nothing else; whatever sees, stores or pays is handed to it.
 Invariants: only staff are answered, and nobody beyond their role; what changes something is written
-into the audit log before the answer goes out; at most one enrolment or erasure runs at any time; a
-client that goes away in the middle of an enrolment leaves nothing behind.
+into the audit log before the answer goes out; at most one enrolment or erasure runs at any time,
+and beside it one of a customer's rights; a client that goes away in the middle of an enrolment
+leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -12,23 +13,33 @@ import logging
 import os
 import threading
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from datetime import UTC
 
 from kiosk.domain.ids import PersonId
 from kiosk.faces.desk import figures
-from kiosk.faces.desk.audit import PROGRAM
+from kiosk.faces.desk.audit import CUSTOMER, PROGRAM
 from kiosk.faces.desk.consent import shown
 from kiosk.faces.desk.enrol import enrol, recover
 from kiosk.faces.desk.erase import deliver_outbox, erase
 from kiosk.faces.desk.errors import DeskBusyError, StaffUnknownError
 from kiosk.faces.desk.people import summary
 from kiosk.faces.desk.ports import DeskTools
+from kiosk.faces.desk.report import report_wrong
+from kiosk.faces.desk.rights import change, kept, payments, staff_word
 from kiosk.faces.desk.staff import StaffSession
 from kiosk.faces.desk.witness import witnessed
 from kiosk.faces.vault.accounts import Account
 from kiosk.faces.vault.errors import PersonUnknownError
 from kiosk.faces.vault.records import PersonState
 from kiosk.link.audit import AuditEntries, ListAudit, VerifyAudit
+from kiosk.link.desk_rights import (
+    DeskRightsAsk,
+    ExportPerson,
+    ListPersonPayments,
+    ReportWrong,
+    ShowRights,
+)
 from kiosk.link.figures import ShowActivity, ShowQuality, ShowScores
 from kiosk.link.peer import Peer
 from kiosk.link.protocol import (
@@ -58,7 +69,13 @@ StaffMessage = AddStaff | ListStaff | RemoveStaff
 PeopleMessage = EnrolPerson | ListPeople | ShowPerson | ErasePerson | GetConsent
 AuditQuestion = ListAudit | VerifyAudit
 FigureQuestion = ShowScores | ShowQuality | ShowActivity
-DeskMessage = PeopleMessage | StaffMessage | AuditQuestion | FigureQuestion | SignIn | SignOut
+DeskMessage = (
+    PeopleMessage | StaffMessage | AuditQuestion | FigureQuestion | SignIn | SignOut
+    | DeskRightsAsk
+)  # fmt: skip
+
+RIGHT_S_MAX = 10.0
+"""Seconds that a right waits for the one before it."""
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +92,9 @@ class Desk:
         self._tools = tools
         # Not re-entrant and not owned by a thread: a generator may be closed by another one.
         self._change = threading.Lock()
+        # One right after another, but beside an enrolment: that may last five minutes, and a
+        # person must be frozen at once.
+        self._rights = threading.Lock()
 
     def start(self) -> None:
         """Clear away what a crash left: half enrolments. Deliver nothing yet, money may be away."""
@@ -120,9 +140,52 @@ class Desk:
         else:
             who.demand(message)
             try:
-                yield from self._answer(message)
+                if isinstance(message, DeskRightsAsk):
+                    yield from self._right(message, staff_word(who.actor))
+                else:
+                    yield from self._answer(message)
             finally:
                 who.touch()
+
+    def for_customer(self, message: DeskRightsAsk | ErasePerson) -> AnyMessage:
+        """Do one thing for a customer at the screen, whose face and PIN were asked for.
+
+        Raises:
+            DeskBusyError: Another change is under way.
+            SmileTillError: See kiosk/faces/desk/rights.py and erase.py.
+        """
+        work: Iterator[AnyMessage]
+        if isinstance(message, ErasePerson):
+            work = self._answer(message)
+        else:
+            work = self._right(message, "")
+        *_, answer = witnessed(self._tools.audit, lambda: CUSTOMER, message, work)
+        return answer
+
+    def _right(self, message: DeskRightsAsk, staff: str) -> Iterator[AnyMessage]:
+        """Answer one of a customer's rights; `staff` is empty where the customer acts."""
+        match message:
+            case ShowRights(person) | ExportPerson(person):
+                yield kept(self._tools, person, full=isinstance(message, ExportPerson))
+            case ListPersonPayments(person, skip):
+                yield payments(self._tools, person, skip)
+            case ReportWrong():
+                with self._next_right():
+                    answer = report_wrong(self._tools, message, staff)
+                yield answer
+            case _:
+                with self._next_right():
+                    taken = change(self._tools, message, staff)
+                yield taken
+
+    @contextmanager
+    def _next_right(self) -> Iterator[None]:
+        if not self._rights.acquire(timeout=RIGHT_S_MAX):
+            raise DeskBusyError
+        try:
+            yield
+        finally:
+            self._rights.release()
 
     def _answer(
         self, message: PeopleMessage | StaffMessage | AuditQuestion | FigureQuestion

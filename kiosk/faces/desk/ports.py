@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.domain.evidence import CameraKind
-from kiosk.domain.ids import PackId
+from kiosk.domain.ids import OrderId, PackId
 from kiosk.faces.desk.audit import AuditLog
 from kiosk.faces.desk.staff import StaffBook
 from kiosk.faces.vault.gallery import Gallery
@@ -94,6 +94,7 @@ class DeskTools:
         now: The time, with its zone.
         audit: Where everything that changes something is written down.
         pause: Waits for some seconds.
+        evidence: Tells what is kept of the recognition for an order, empty if nothing is.
         staff: Accounts of the staff; without them nobody can sign in.
     """
 
@@ -108,4 +109,5 @@ class DeskTools:
     now: Callable[[], datetime]
     audit: AuditLog
     pause: Callable[[float], None] = time.sleep
+    evidence: Callable[[OrderId], dict[str, str]] = lambda _order_id: {}
     staff: StaffBook | None = None

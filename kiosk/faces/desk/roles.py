@@ -8,6 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kiosk.link.audit import ListAudit, VerifyAudit
+from kiosk.link.desk_rights import (
+    ChangePin,
+    ExportPerson,
+    FreezePerson,
+    LimitPerson,
+    ListPersonPayments,
+    PausePerson,
+    ReportWrong,
+    ResumePerson,
+    ShowRights,
+    UnfreezePerson,
+)
 from kiosk.link.figures import ShowActivity, ShowQuality, ShowScores
 from kiosk.link.protocol import (
     AnyMessage,
@@ -29,6 +41,16 @@ ROLE_OF: Mapping[type, StaffRole] = {
     GetConsent: StaffRole.CLERK,
     ListPeople: StaffRole.CLERK,
     ShowPerson: StaffRole.CLERK,
+    ShowRights: StaffRole.CLERK,
+    ListPersonPayments: StaffRole.CLERK,
+    FreezePerson: StaffRole.CLERK,
+    PausePerson: StaffRole.CLERK,
+    ReportWrong: StaffRole.CLERK,
+    ExportPerson: StaffRole.MANAGER,
+    UnfreezePerson: StaffRole.MANAGER,
+    ResumePerson: StaffRole.MANAGER,
+    LimitPerson: StaffRole.MANAGER,
+    ChangePin: StaffRole.MANAGER,
     ErasePerson: StaffRole.MANAGER,
     AddStaff: StaffRole.MANAGER,
     ListStaff: StaffRole.MANAGER,
@@ -46,6 +68,8 @@ def role_for(message: AnyMessage) -> StaffRole:
     """Return the least role that may send this message."""
     if isinstance(message, EnrolPerson) and message.look_alike_of is not None:
         return StaffRole.MANAGER  # it sets aside what the search has found
+    if isinstance(message, ResumePerson | LimitPerson | ChangePin) and message.pin:
+        return StaffRole.CLERK  # the customer's own PIN speaks for them
     return ROLE_OF.get(type(message), StaffRole.MANAGER)
 
 

@@ -1,0 +1,91 @@
+"""The wrong-person report: one action that protects both, gives the money back and keeps evidence.
+
+The pair is bound to PIN before anything else is done, so that it cannot happen again meanwhile.
+Money finds out whom the order charged; staff cannot have somebody else's money given back. What is
+kept of the recognition is told from `evidence`: codes and rounded numbers, nothing biometric.
+Invariant: reported again, nothing more is done and the same is told.
+"""
+
+from __future__ import annotations
+
+from kiosk.domain.errors import BadInputError
+from kiosk.domain.ids import PayerAlias, PersonId
+from kiosk.faces.desk.ports import DeskTools
+from kiosk.faces.desk.rights import known, let_search
+from kiosk.faces.vault.records import LOOK_ALIKES_MAX, PersonState
+from kiosk.link.desk_rights import ReportWrong, WrongReported
+from kiosk.link.rights import ReportWrongPerson, WrongPersonTaken
+
+REFUND_S_MAX = 60.0
+"""Seconds that money and the bank get to take a refund; it is journalled before it is sent."""
+WRONG_PERSON = "wrong_person"
+"""Why a person never pays without PIN, in the vault, in the policy and on the screen."""
+
+
+def report_wrong(tools: DeskTools, message: ReportWrong, staff: str) -> WrongReported:
+    """Carry out a wrong-person report.
+
+    Reasons why nothing was done: `order_unknown`, `nobody_charged`, `not_the_payer`. A refund that
+    money refuses (`nothing_left`, …) is told as the reason too; the pair is bound all the same.
+
+    Args:
+        tools: What the desk works with.
+        message: Which order, who was charged and who should have been.
+        staff: The word of who reports.
+
+    Raises:
+        PersonUnknownError: One of the two is not enrolled.
+        BadInputError: The two are one.
+        SmileTillError: Money cannot be asked, or the disk refuses; report again.
+    """
+    if message.really is not None and message.really == message.person:
+        raise BadInputError(
+            "The one who was charged and the one who bought are the same person.",
+            code="same_person",
+            mend="Leave --really out if it is not known who bought.",
+        )
+    named = None if message.person is None else known(tools, message.person).alias
+    if message.really is not None:
+        known(tools, message.really)
+    with tools.money(None) as money:
+        question = ReportWrongPerson(message.order_id, staff)
+        charged = money.ask(question, WrongPersonTaken, REFUND_S_MAX)
+        if charged.payer is None:
+            return WrongReported(message.order_id, charged.refusal)
+        if named not in {None, charged.payer}:
+            return WrongReported(message.order_id, "not_the_payer")
+        person = message.person or _owner(tools, charged.payer)
+        frozen = _bind(tools, person, message.really)
+        question = ReportWrongPerson(message.order_id, staff, charged.payer)
+        taken = money.ask(question, WrongPersonTaken, REFUND_S_MAX)
+    return WrongReported(
+        message.order_id,
+        taken.refusal,
+        person,
+        frozen,
+        taken.refund,
+        taken.amount,
+        taken.at,
+        tools.evidence(message.order_id),
+    )
+
+
+def _owner(tools: DeskTools, alias: PayerAlias) -> PersonId | None:
+    """Find whose alias it is; None if they were erased since."""
+    for person in tools.vault.people():
+        if person.alias == alias:
+            return person.person
+    return None
+
+
+def _bind(tools: DeskTools, *pair: PersonId | None) -> tuple[PersonId, ...]:
+    """Have the pair pay with PIN only, each linked to the other."""
+    people = tuple(person for person in pair if person is not None)
+    for person in people:
+        before = tools.vault.get(person)
+        others = [it for it in people if it != person and it not in before.look_alikes]
+        linked = (*others, *before.look_alikes)[:LOOK_ALIKES_MAX]
+        tools.vault.amend(person, pin_always=WRONG_PERSON, look_alikes=linked)
+        if before.state is PersonState.ACTIVE:
+            let_search(tools, person)  # anew, so that it tells from now on that a PIN is needed
+    return people
