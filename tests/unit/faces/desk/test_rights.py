@@ -69,6 +69,7 @@ class Shop:
                 money=self.money,
                 resolve_pack=resolve_pack,
                 duplicate_from=lambda _pack: 0.9,
+                open_threshold=lambda _pack: 0.7,
                 now=now,
                 audit=self.audit,
                 evidence=lambda order_id: {"order": order_id},
