@@ -17,6 +17,7 @@ import click
 from tqdm import tqdm
 
 from enrollment import flow, words
+from enrollment.commands import rights
 from enrollment.commands.audit import audit
 from enrollment.flow import FacesClient
 from kiosk.commands.common import data_option, emit, json_option
@@ -35,6 +36,8 @@ def enrol(context: click.Context) -> None:
 
 
 enrol.add_command(audit)
+for _word in rights.WORDS:
+    enrol.add_command(_word)
 
 
 @enrol.command()
@@ -135,6 +138,20 @@ def erase(*, person: str, yes: bool, data_dir: Path, as_json: bool) -> int:
     )
     emit(result, as_json, "\n".join(human))
     return 0 if result["erased"] and not found and revoked else EXIT_NO
+
+
+@enrol.command()
+@click.argument("person", metavar="ID")
+@click.option("--yes", is_flag=True, help="Do not ask again.")
+@data_option
+@json_option
+@click.pass_context
+def withdraw(
+    context: click.Context, *, person: str, yes: bool, data_dir: Path, as_json: bool
+) -> int:
+    """Withdraw a customer's consent: they are erased at once, as by `erase`, with a certificate."""
+    done: int = context.invoke(erase, person=person, yes=yes, data_dir=data_dir, as_json=as_json)
+    return done
 
 
 @contextmanager

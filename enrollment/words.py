@@ -41,6 +41,29 @@ REFUSALS = {
     "mandate_pending": "The bank has not yet agreed to the mandate.",
 }
 
+RIGHTS_REFUSED = {
+    "proof_needed": "This takes the customer's PIN, or a manager.",
+    "proof_stale": "That took too long: the PIN is needed again.",
+    "above_granted": "The bank was told of lower limits: only a new enrolment raises them.",
+    "mandate_unknown": "There is no mandate of this person any more.",
+    "pin_wrong": "The PIN is wrong.",
+    "pin_format": "A PIN has six digits.",
+    "pin_locked": "The PIN is locked after wrong tries; a manager can set a new one.",
+    "pin_too_soon": "Too soon after a wrong PIN: wait a moment.",
+    "pin_terminal_paused": "Too many wrong PINs at this terminal: wait an hour.",
+    "order_unknown": "There is no such order.",
+    "nobody_charged": "This order has charged nobody.",
+    "not_the_payer": "This order has charged somebody else.",
+    "nothing_paid": "Nothing was paid yet; report again when the payment's end is known.",
+    "nothing_left": "All of it has gone back already.",
+}
+
+
+def right_refused(reason: str, attempts_left: int | None) -> str:
+    """Return why a customer's right or a report was not carried out, in words."""
+    known = RIGHTS_REFUSED.get(reason, f"{reason.replace('_', ' ')}.")
+    return known if attempts_left is None else f"{known} Tries left: {attempts_left}."
+
 
 def progress(code: str) -> str:
     """Return a step of progress in words."""
