@@ -213,6 +213,16 @@ def duplicate_threshold(policy: SearchPolicy, tails: Sequence[ImpostorTail]) -> 
     return max(tail.score_at(policy.fmr_duplicate) for tail in tails)
 
 
+def same_person_threshold(policy: SearchPolicy, tails: Sequence[ImpostorTail]) -> float:
+    """Return the score from which a newcomer counts as somebody who is enrolled, not as alike.
+
+    It is the one at which a payment would take them for that person once the digits fit
+    (`fmr_digits`); from `duplicate_threshold` up to it, two references only look alike.
+    """
+    assert tails, "a pack without calibration must be refused before"
+    return max(tail.score_at(min(policy.fmr_digits, policy.fmr_duplicate)) for tail in tails)
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One person of the candidate list and the best similarity score to a template of theirs."""

@@ -62,6 +62,15 @@ def rows_for_face(decision: Decision) -> tuple[Requirement, ...]:
             return ()
 
 
+def rows_for_person(pin_always: str) -> tuple[Requirement, ...]:
+    """List what is always asked of this person, whatever the face and the amount.
+
+    Args:
+        pin_always: Why their PIN is, such as `look_alike`; empty: it is not.
+    """
+    return (Requirement(Factor.PIN, pin_always),) if pin_always else ()
+
+
 def rows_for_payment(
     facts: MandateFacts, amount: Money, policy: StepUpPolicy
 ) -> tuple[Requirement, ...]:

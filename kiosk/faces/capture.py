@@ -16,26 +16,34 @@ from kiosk.faces.vision.enrolment import (
     EnrolmentSampler,
     QualitySummary,
 )
+from kiosk.faces.vision.guided import GuidedSampler, Pose
 from kiosk.faces.vision.prober import pad_rule
-from kiosk.faces.vision.room import VisionRoom
+from kiosk.faces.vision.room import Sight, VisionRoom
 from kiosk.link.protocol import CameraSpec, Progress
+from kiosk.link.staff_desk import CapturedPose
 
 LOOKING_MS_MAX = 20_000
 """Milliseconds of the camera's clock: a person who moves and looks up gives 16 good frames in 3."""
 
+GUIDED_MS_MAX = 45_000
+"""Milliseconds for all poses together, whatever their own bounds come to."""
+
 
 def capture(
-    room: VisionRoom, spec: CameraSpec, pack: PackId, run_dir: Path
+    room: VisionRoom, spec: CameraSpec, pack: PackId, run_dir: Path, *, guided: bool = False
 ) -> Generator[Progress, None, Samples | CaptureRefusal]:
     """Look until there are enough good samples, or none will follow.
 
     Yields:
-        Progress: `looking` with the samples so far, and the hints for the customer by their code.
+        Progress: `looking` (guided: `pose_plain`, `pose_turn`, `pose_glasses`) with the samples so
+            far, and the hints for the customer by their code.
 
     Raises:
         SmileTillError: The camera or the pack cannot be used.
     """
     with room.visit(pack) as sight:
+        if guided:
+            return (yield from _guided(sight, spec, run_dir))
         make_camera = camera_of(spec, run_dir=run_dir, pad_sandbox_only=sight.pack.sandbox_only)
         rule = EnrolmentRule()
         sampler = EnrolmentSampler(pad=pad_rule(sight.pack), rule=rule)
@@ -57,7 +65,40 @@ def capture(
             sampler.wipe()
 
 
-def _as_samples(sampler: EnrolmentSampler) -> Samples | CaptureRefusal:
+def _guided(
+    sight: Sight, spec: CameraSpec, run_dir: Path
+) -> Generator[Progress, None, Samples | CaptureRefusal]:
+    """Ask for one pose after the other; each has its own bound (`GuidedRule`)."""
+    make_camera = camera_of(spec, run_dir=run_dir, pad_sandbox_only=sight.pack.sandbox_only)
+    sampler = GuidedSampler(pad=pad_rule(sight.pack))
+    try:
+        last: Progress | None = None
+        with make_camera() as camera:
+            for frame in camera.frames():
+                judgement = sight.pipeline.judge(frame)
+                sampler.add(judgement)
+                pose = sampler.asks_for
+                code = "looking" if pose is None else f"pose_{pose.value}"
+                steps = [Progress(code, sampler.n_samples, sampler.n_wanted)]
+                if judgement.reason is not None:
+                    steps.append(
+                        Progress(judgement.reason.value, sampler.n_samples, sampler.n_wanted)
+                    )
+                if steps[-1] != last:
+                    last = steps[-1]
+                    yield from steps
+                if sampler.is_complete or frame.at_ms > GUIDED_MS_MAX:
+                    break
+        sampler.end("camera_ended")
+        return _as_samples(sampler, sampler.outcomes())
+    finally:
+        sampler.wipe()
+
+
+def _as_samples(
+    sampler: EnrolmentSampler | GuidedSampler,
+    outcomes: tuple[tuple[Pose, int, str], ...] = (),
+) -> Samples | CaptureRefusal:
     made = sampler.finish()
     if isinstance(made, EnrolmentRefusal):
         return CaptureRefusal(made.reason.value, f"{made.n_samples} good samples")
@@ -66,6 +107,7 @@ def _as_samples(sampler: EnrolmentSampler) -> Samples | CaptureRefusal:
         kept=np.stack(made.templates),
         count=made.n_samples,
         quality=quality_of(made.quality),
+        poses=tuple(CapturedPose(pose.value, count, why) for pose, count, why in outcomes),
     )
     made.wipe()
     return samples

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from kiosk.domain.identification import (
     Candidate,
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kiosk.faces.camera.port import Frame
-    from kiosk.faces.vault.gallery import Gallery
     from kiosk.faces.vision.pipeline import Pipeline
     from kiosk.faces.vision.prober import ProbeProgress
     from models.manifest import Pack
@@ -34,6 +33,24 @@ if TYPE_CHECKING:
 
 CANDIDATES = 8
 """People on the candidate list: the margin needs two, and look-alikes come in families."""
+
+
+class Searched(Protocol):
+    """What the eyes ask of a gallery."""
+
+    def search(
+        self, pack: PackId, probe: NDArray[np.float32], *, digits: str | None = None, k: int = 2
+    ) -> list[Candidate]:
+        """As `Gallery.search`."""
+        ...
+
+    def with_digits(self, pack: PackId, digits: str) -> frozenset[PersonId]:
+        """As `Gallery.with_digits`."""
+        ...
+
+    def size(self, pack: PackId) -> int:
+        """As `Gallery.size`."""
+        ...
 
 
 class Eyes:
@@ -51,7 +68,7 @@ class Eyes:
         self,
         pack: Pack,
         pipeline: Pipeline,
-        gallery: Gallery,
+        gallery: Searched,
         *,
         policy: SearchPolicy,
         tails: Sequence[ImpostorTail],

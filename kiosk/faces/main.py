@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING
 
 from kiosk.domain.errors import SmileTillError
 from kiosk.domain.evidence import CameraKind
-from kiosk.domain.identification import SearchPolicy, duplicate_threshold, thresholds
+from kiosk.domain.identification import (
+    SearchPolicy,
+    duplicate_threshold,
+    same_person_threshold,
+    thresholds,
+)
 from kiosk.domain.ids import PackId
 from kiosk.domain.mandate import PinRules
 from kiosk.domain.money import Money
@@ -28,16 +33,19 @@ from kiosk.faces.desk.desk import Desk
 from kiosk.faces.desk.ports import CaptureRefusal, DeskTools, Samples
 from kiosk.faces.desk.staff import StaffBook
 from kiosk.faces.money_link import MoneyLink
+from kiosk.faces.rehearsal import rehearse
 from kiosk.faces.service import FacesService
 from kiosk.faces.vault.accounts import StaffAccounts
 from kiosk.faces.vault.keys import subkey
 from kiosk.faces.vault.opening import open_vault
+from kiosk.faces.vault.records import Person
 from kiosk.faces.vault.store import FOLDER_NAME
 from kiosk.faces.vision.room import VisionRoom
 from kiosk.link.process import read_key, run_process
 from kiosk.link.protocol import CameraSpec, Progress
 from kiosk.link.server import Service
 from kiosk.link.sockets import run_dir_of
+from kiosk.link.staff_desk import Rehearsal
 from kiosk.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -128,11 +136,25 @@ class FacesProcess:
 
     def _tools(self, data_dir: Path, room: VisionRoom) -> DeskTools:
         def take(
-            spec: CameraSpec, pack: PackId
+            camera: CameraSpec, pack: PackId, *, guided: bool = False
         ) -> Generator[Progress, None, Samples | CaptureRefusal]:
             self.on_enrolling(True)
             try:
-                return (yield from capture(room, spec, pack, self._run_dir))
+                return (yield from capture(room, camera, pack, self._run_dir, guided=guided))
+            finally:
+                self.on_enrolling(False)
+
+        def rehearse_with(
+            camera: CameraSpec, newcomer: Person
+        ) -> Generator[Progress, None, Rehearsal]:
+            self.on_enrolling(True)
+            try:
+                policy = policy_of(self._settings)
+                return (
+                    yield from rehearse(
+                        room, camera, newcomer, self._gallery, policy, self._run_dir
+                    )
+                )
             finally:
                 self.on_enrolling(False)
 
@@ -140,6 +162,9 @@ class FacesProcess:
             return MoneyLink(self._run_dir, kind, sandbox_only=False)
 
         def duplicate_from(pack: PackId) -> float:
+            return same_person_threshold(SearchPolicy(), room.tails(pack))
+
+        def look_alike_from(pack: PackId) -> float:
             return duplicate_threshold(SearchPolicy(), room.tails(pack))
 
         def open_threshold(pack: PackId, people: int) -> float:
@@ -154,6 +179,8 @@ class FacesProcess:
             resolve_pack=room.resolve,
             duplicate_from=duplicate_from,
             open_threshold=open_threshold,
+            look_alike_from=look_alike_from,
+            rehearse=rehearse_with,
             staff=StaffBook(self._accounts),
             now=_now,
             audit=self._audit,

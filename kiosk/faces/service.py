@@ -47,6 +47,10 @@ class VaultPeople:
         """Return the name that money knows this person by."""
         return self._vault.alias(person)
 
+    def pin_always(self, person: PersonId) -> str:
+        """Return why this person never pays without their PIN, or empty."""
+        return self._vault.head(person).pin_always
+
     def by_phone(self, phone: str) -> PersonId | None:
         """Return who has this full number and may pay, or None."""
         return self._gallery.by_phone(phone)

@@ -32,6 +32,10 @@ class People(Protocol):
         """Return the name that money knows this person by."""
         ...
 
+    def pin_always(self, person: PersonId) -> str:
+        """Return why this person never pays without their PIN, or empty."""
+        ...
+
     def by_phone(self, phone: str) -> PersonId | None:
         """Return who has this full number, or None."""
         ...
@@ -77,7 +81,8 @@ class Teller:
         try:
             match question:
                 case fx.AskFacts(person=person):
-                    return ev.FactsArrived(0, self._money.facts(self._people.alias(person)))
+                    facts = self._money.facts(self._people.alias(person))
+                    return ev.FactsArrived(0, facts, self._people.pin_always(person))
                 case fx.VerifyPin(person=person, pin=pin):
                     return self._verify(self._people.alias(person), pin)
                 case fx.VerifyPhone(phone=phone, pin=pin):

@@ -91,8 +91,9 @@ class FakeCapture:
         self.opened = 0
         self.closed = 0
 
-    def __call__(self, camera, pack):
+    def __call__(self, camera, pack, *, guided=False):
         assert pack
+        self.guided = guided
         self.opened += 1
         try:
             for number in range(3):

@@ -109,9 +109,13 @@ class PhoneJudged(Event):
 
 @dataclass(frozen=True, slots=True)
 class FactsArrived(Event):
-    """Money told the mandate facts; None if it knows no mandate."""
+    """Money told the mandate facts; None if it knows no mandate.
+
+    `pin_always` is what the vault adds: why this person never pays without the PIN, or empty.
+    """
 
     facts: MandateFacts | None
+    pin_always: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from kiosk.domain.stepup import (
     StepUpPolicy,
     rows_for_face,
     rows_for_payment,
+    rows_for_person,
 )
 
 Step = tuple[Session, tuple[fx.Effect, ...]]
@@ -226,7 +227,8 @@ def _learn(session: Session, event: ev.FactsArrived) -> Step:
     session = dataclasses.replace(session, facts=event.facts)
     if session.basis is Basis.FACE:
         rows = rows_for_payment(event.facts, session.order.amount, session.policy)
-        session = _want(session, rows)
+        # A PIN that is always asked comes first among the reasons: it is what the screen says.
+        session = _want(session, (*rows_for_person(event.pin_always), *rows))
     return _next(session)
 
 

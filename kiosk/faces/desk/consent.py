@@ -1,7 +1,9 @@
-"""The notice and consent texts that ship with the program, each with a version that never changes.
+"""The notice and consent texts, each with a version that never changes.
 
-A record of consent holds version, language, time and the SHA-256 of the text, so that it can be
-proved later what somebody agreed to. It does not show the text or ask for the agreement.
+They ship with the program; an owner adds others, such as another language or the words of their
+own lawyer, as files of the same names in `DIR/texts` (docs/enrolment.md). A shipped text cannot be
+replaced that way. A record of consent holds version, language, time and the SHA-256 of the text, so
+that it can be proved later what somebody agreed to. Nothing is shown or asked for here.
 Invariant: a text that people have agreed to is never edited; a change is a new version.
 """
 
@@ -9,14 +11,24 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 
-from kiosk.faces.desk.errors import ConsentLanguageUnknownError, ConsentVersionUnknownError
+from kiosk.faces.desk.errors import (
+    ConsentLanguageUnknownError,
+    ConsentTextBadError,
+    ConsentVersionUnknownError,
+)
 from kiosk.link.staff_desk import ConsentShown
 
 LANGUAGE = "en"
+OWN_FOLDER = "texts"
+"""In the data directory: texts of the owner."""
+TEXT_BYTES_MAX = 65_536
+TEXTS_MAX = 200
+"""Files that are read of an owner's folder."""
 _FILE_NAME = re.compile(r"consent-(?P<version>v[0-9]{1,4})\.(?P<language>[a-z]{2})\.md")
 
 
@@ -30,32 +42,59 @@ class ConsentText:
     sha256: str
 
 
-def consent_texts() -> dict[tuple[str, str], ConsentText]:
-    """Return all texts that ship with the program, by version and language."""
+def consent_texts(own: Path | None = None) -> dict[tuple[str, str], ConsentText]:
+    """Return all texts by version and language.
+
+    Args:
+        own: Folder of the owner's texts; None, or one that is not there: only the shipped ones.
+
+    Raises:
+        ConsentTextBadError: A file of the owner is too long or no text, or there are too many.
+    """
     found: dict[tuple[str, str], ConsentText] = {}
     for file in resources.files("kiosk.faces.desk").joinpath("texts").iterdir():
         match = _FILE_NAME.fullmatch(file.name)
-        if match is None:
-            continue
-        raw = file.read_bytes()
-        text = ConsentText(
-            match["version"], match["language"], raw.decode(), hashlib.sha256(raw).hexdigest()
-        )
-        found[text.version, text.language] = text
+        if match is not None:
+            text = _text(match, file.read_bytes())
+            found[text.version, text.language] = text
+    if own is not None and own.is_dir():
+        for text in _texts_of(own):
+            found.setdefault((text.version, text.language), text)
     return found
 
 
-def consent_text(version: str, language: str = "") -> ConsentText:
+def _texts_of(folder: Path) -> Iterator[ConsentText]:
+    for number, path in enumerate(sorted(folder.iterdir())):
+        match = _FILE_NAME.fullmatch(path.name)
+        if match is None:
+            continue
+        try:
+            with path.open("rb") as stream:
+                raw = stream.read(TEXT_BYTES_MAX + 1)
+            if number >= TEXTS_MAX or not 0 < len(raw) <= TEXT_BYTES_MAX:
+                raise ConsentTextBadError(path.name)
+            yield _text(match, raw)
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConsentTextBadError(path.name) from error
+
+
+def _text(match: re.Match[str], raw: bytes) -> ConsentText:
+    digest = hashlib.sha256(raw).hexdigest()
+    return ConsentText(match["version"], match["language"], raw.decode(), digest)
+
+
+def consent_text(version: str, language: str = "", own: Path | None = None) -> ConsentText:
     """Return the text of a version, in a language that it can be read in.
 
     Args:
         version: Such as `v1`.
-        language: Two letters; empty: English, or the only language there is.
+        language: Two letters; empty: English, or the first language there is.
+        own: Folder of the owner's texts.
 
     Raises:
-        ConsentVersionUnknownError: There is none.
+        BadInputError: There is none of this version or language.
     """
-    texts = consent_texts()
+    texts = consent_texts(own)
     languages = languages_of(version, texts)
     default = LANGUAGE if LANGUAGE in languages else next(iter(languages), LANGUAGE)
     text = texts.get((version, language or default))
@@ -76,12 +115,13 @@ def languages_of(version: str, texts: Mapping[tuple[str, str], ConsentText]) -> 
     return tuple(sorted(language for known, language in texts if known == version))
 
 
-def shown(version: str, language: str) -> ConsentShown:
+def shown(version: str, language: str, own: Path | None = None) -> ConsentShown:
     """Return a text for whoever shows it; an empty version is the newest.
 
     Raises:
         BadInputError: There is none of this version or language.
     """
-    text = consent_text(version or newest(consent_texts()), language)
-    languages = languages_of(text.version, consent_texts())
+    texts = consent_texts(own)
+    text = consent_text(version or newest(texts), language, own)
+    languages = languages_of(text.version, texts)
     return ConsentShown(text.version, text.language, text.text, text.sha256, languages)

@@ -19,7 +19,7 @@ from datetime import UTC
 from kiosk.domain.ids import PersonId
 from kiosk.faces.desk import figures
 from kiosk.faces.desk.audit import CUSTOMER, PROGRAM
-from kiosk.faces.desk.consent import shown
+from kiosk.faces.desk.consent import OWN_FOLDER, shown
 from kiosk.faces.desk.enrol import enrol, recover
 from kiosk.faces.desk.erase import deliver_outbox, erase
 from kiosk.faces.desk.errors import DeskBusyError, StaffUnknownError
@@ -194,7 +194,7 @@ class Desk:
             case AddStaff() | ListStaff() | RemoveStaff():
                 yield self._answer_about_staff(message)
             case GetConsent(language, version):
-                yield shown(version, language)
+                yield shown(version, language, self._tools.data_dir / OWN_FOLDER)
             case ListPeople():
                 yield People(self._visible())
             case ShowPerson(person):

@@ -3,8 +3,9 @@
 The order is what protects: consent and input before the first frame, the face before the record,
 a pending record before the mandate, the mandate before anybody can be recognised. Where the bank
 wants the payer's own approval, it is waited for, within a bound, and its link is told to staff.
-Whatever ends it early - a refusal, an error, staff hanging up, a power cut - leaves no record, and
-the mandate that may have come about is revoked through the outbox.
+A rehearsal, where it is asked for, comes before that too. Whatever ends it early - a refusal, an
+error, staff hanging up, a power cut - leaves no record, and the mandate that may have come about is
+revoked through the outbox.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from kiosk.domain.errors import SetupError
 from kiosk.domain.ids import PackId, PayerAlias
 from kiosk.domain.mandate import DEFAULT_LIMITS, MandateState
 from kiosk.domain.pin import check_new_pin
-from kiosk.faces.desk import people
-from kiosk.faces.desk.consent import ConsentText, consent_text
+from kiosk.faces.desk import agreement, look_alikes, people
+from kiosk.faces.desk.consent import OWN_FOLDER, consent_text
 from kiosk.faces.desk.erase import deliver_outbox
 from kiosk.faces.desk.errors import PackDiffersError
 from kiosk.faces.desk.ports import CaptureRefusal, DeskTools, Samples
-from kiosk.faces.vault.records import ConsentRecord, NewPerson, PersonState
+from kiosk.faces.vault.records import NewPerson, PersonState
 from kiosk.link.protocol import (
     CheckMandate,
     Enrolled,
@@ -52,31 +53,51 @@ def enrol(
         message: Who, with which camera, and what they agreed to.
 
     Yields:
-        Progress: `checking`, then the capture's own, `comparing`, `keeping`, `mandate`, and
-            `approve_mandate` with the link in `detail` while the payer's approval is waited for.
+        Progress: `checking`, then the capture's own, `comparing`, `keeping`, `mandate`,
+            `approve_mandate` with the link in `detail` while the payer's approval is waited for,
+            and `rehearsing` with the hints of the eyes.
 
     Raises:
         BadInputError: Something that was typed cannot be used; no frame was read for most of them.
         SmileTillError: Camera, vault or money failed; nothing was kept.
     """
     yield Progress("checking", 1, STEPS)
-    text = consent_text(message.consent_version, message.language)
+    text = consent_text(message.consent_version, message.language, tools.data_dir / OWN_FOLDER)
+    lacking = agreement.refused(message)
+    if lacking is not None:
+        return lacking
+    consent = agreement.record_of(text, message, _now(tools))
     name = people.check_name(message.name)
     phone = people.check_phone(message.phone, tools.gallery.country_code)
     check_new_pin(message.pin)  # money asks again; here so that nobody is filmed in vain
     pack = _pack_for(tools, message.pack)
     if _phone_is_taken(tools, phone):
         return EnrolRefused("phone_taken", "Somebody is enrolled with this number already.")
-    captured = yield from tools.capture(message.camera, pack)
+    captured = yield from tools.capture(message.camera, pack, guided=message.guided)
     if isinstance(captured, CaptureRefusal):
         return EnrolRefused(captured.reason, captured.detail)
     try:
         yield Progress("comparing", 2, STEPS)
-        double = _duplicate(tools, pack, captured)
+        found = look_alikes.likeness(tools, pack, captured.template)
+        double = found.refusal(message.look_alike_of)
         if double is not None:
             return double
         yield Progress("keeping", 3, STEPS)
-        new = _new_person(tools, name, phone, pack, captured, text)
+        new = NewPerson(
+            name=name,
+            phone=phone,
+            alias=PayerAlias(f"a{secrets.token_hex(8)}"),
+            pack=pack,
+            template=captured.template,
+            samples=captured.kept,
+            sample_count=captured.count,
+            quality=captured.quality,
+            consent=consent,
+            enrolled_at=consent.given_at,
+            adult_confirmed=message.adult,
+            pin_always=look_alikes.REASON if found.alike else "",
+            look_alikes=found.people,
+        )
         return (yield from _keep(tools, message, new, captured))
     finally:
         captured.wipe()
@@ -98,14 +119,28 @@ def _keep(
             opened = yield from _approval(tools, message, new.alias, opened)
         if opened.state is not MandateState.ACTIVE:
             return EnrolRefused(f"mandate_{opened.state.value}", "The bank did not agree.")
+        rehearsal = None
+        if message.rehearse and tools.rehearse is not None:
+            rehearsal = yield from tools.rehearse(message.camera, tools.vault.get(person))
+        look_alikes.link(tools.vault, person, new.look_alikes)
         tools.vault.activate(person)
         kept = True
     finally:
         if not kept:
             tools.vault.erase(person)
+            look_alikes.settle(tools.vault)
             deliver_outbox(tools)
     tools.gallery.add(tools.vault.get(person))
-    return Enrolled(person, captured.count, captured.quality, opened.state, opened.account_hint)
+    return Enrolled(
+        person,
+        captured.count,
+        captured.quality,
+        opened.state,
+        opened.account_hint,
+        captured.poses,
+        new.pin_always,
+        rehearsal,
+    )
 
 
 def _approval(
@@ -136,6 +171,7 @@ def recover(tools: DeskTools) -> int:
     pending = tools.vault.ids(PersonState.PENDING)
     for person in pending:
         tools.vault.erase(person)
+    look_alikes.settle(tools.vault)
     return len(pending)
 
 
@@ -159,33 +195,5 @@ def _phone_is_taken(tools: DeskTools, phone: str) -> bool:
     return any(tools.gallery.normalise(tools.vault.get(person).phone) == phone for person in hidden)
 
 
-def _duplicate(tools: DeskTools, pack: PackId, captured: Samples) -> EnrolRefused | None:
-    limit = tools.duplicate_from(pack)
-    best = next(iter(tools.gallery.search(pack, captured.template, k=1)), None)
-    if best is None or best.score < limit:
-        return None
-    detail = f"{best.person} looks the same (score {best.score:.2f}, from {limit:.2f})."
-    return EnrolRefused("duplicate", detail)
-
-
-def _new_person(
-    tools: DeskTools,
-    name: str,
-    phone: str,
-    pack: PackId,
-    captured: Samples,
-    text: ConsentText,
-) -> NewPerson:
-    now = tools.now().astimezone(UTC).isoformat(timespec="seconds")
-    return NewPerson(
-        name=name,
-        phone=phone,
-        alias=PayerAlias(f"a{secrets.token_hex(8)}"),
-        pack=pack,
-        template=captured.template,
-        samples=captured.kept,
-        sample_count=captured.count,
-        quality=captured.quality,
-        consent=ConsentRecord(text.version, text.language, text.sha256, now),
-        enrolled_at=now,
-    )
+def _now(tools: DeskTools) -> str:
+    return tools.now().astimezone(UTC).isoformat(timespec="seconds")

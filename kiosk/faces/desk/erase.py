@@ -12,6 +12,7 @@ from datetime import UTC
 
 from kiosk.domain.errors import SmileTillError
 from kiosk.domain.ids import PersonId
+from kiosk.faces.desk.look_alikes import settle
 from kiosk.faces.desk.ports import AskMoney, DeskTools
 from kiosk.faces.vault.erase import Certificate, LeftoverSearch, certify
 from kiosk.faces.vault.errors import VaultUnusableError
@@ -39,6 +40,7 @@ def erase(tools: DeskTools, person: PersonId) -> Generator[Progress, None, Erase
     work = tools.vault.erase(person)
     # Only now: an erasure that the disk refused must not look like one.
     tools.gallery.remove(person)
+    settle(tools.vault)  # whoever looked like them needs the PIN no more
     try:
         tools.vault.compact()
     except VaultUnusableError as error:

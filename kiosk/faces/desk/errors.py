@@ -29,6 +29,30 @@ class ConsentLanguageUnknownError(BadInputError):
         )
 
 
+class ConsentTextBadError(SetupError):
+    """A consent text that the owner has added cannot be used."""
+
+    def __init__(self, file: str) -> None:
+        """Name the file."""
+        super().__init__(
+            f"The consent text {file} in the data directory cannot be read.",
+            code="consent_text_bad",
+            mend="It must be UTF-8 of at most 64 KiB, and there may be 200 files in all.",
+        )
+
+
+class SignatureBadError(BadInputError):
+    """The signature is no name and no drawing."""
+
+    def __init__(self) -> None:
+        """Say what one is."""
+        super().__init__(
+            "The signature is not usable.",
+            code="signature_bad",
+            mend="Have the customer draw it again, or type their name.",
+        )
+
+
 class NameBadError(BadInputError):
     """The name cannot be used."""
 

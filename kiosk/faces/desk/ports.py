@@ -21,8 +21,10 @@ from kiosk.domain.ids import OrderId, PackId
 from kiosk.faces.desk.audit import AuditLog
 from kiosk.faces.desk.staff import StaffBook
 from kiosk.faces.vault.gallery import Gallery
+from kiosk.faces.vault.records import Person
 from kiosk.faces.vault.store import Vault
 from kiosk.link.protocol import AnyMessage, CameraSpec, Progress
+from kiosk.link.staff_desk import CapturedPose, Rehearsal
 
 Answer = TypeVar("Answer")
 
@@ -36,12 +38,14 @@ class Samples:
         kept: n x d float32, rows of length 1: single samples to keep.
         count: Good samples that were pooled.
         quality: Their mean quality, 0 to 100.
+        poses: What became of each pose of a guided capture.
     """
 
     template: NDArray[np.float32] = field(repr=False, compare=False)
     kept: NDArray[np.float32] = field(repr=False, compare=False)
     count: int
     quality: int
+    poses: tuple[CapturedPose, ...] = ()
 
     def wipe(self) -> None:
         """Overwrite the vectors where nobody made them read-only."""
@@ -58,12 +62,19 @@ class CaptureRefusal:
     detail: str = ""
 
 
-Capture = Callable[[CameraSpec, PackId], Generator[Progress, None, Samples | CaptureRefusal]]
-"""Open the camera, take samples, close it. Yields progress; errors of the camera are raised.
+Capturing = Generator[Progress, None, Samples | CaptureRefusal]
 
-A generator and not a callback, because the desk's own answers are one: what it yields is on its way
-to staff at once, and a client that goes away closes it, camera included.
-"""
+
+class Capture(Protocol):
+    """Open the camera, take samples, close it. Yields progress; errors of the camera are raised.
+
+    A generator and not a callback, because the desk's own answers are one: what it yields is on its
+    way to staff at once, and a client that goes away closes it, camera included.
+    """
+
+    def __call__(self, camera: CameraSpec, pack: PackId, *, guided: bool = False) -> Capturing:
+        """Take the samples; `guided` asks for poses."""
+        ...
 
 
 class AskMoney(Protocol):
@@ -76,6 +87,16 @@ class AskMoney(Protocol):
 
 OpenMoney = Callable[[CameraKind | None], AbstractContextManager[AskMoney]]
 """Connect to money, declaring the camera that samples are taken with (None: no camera is used)."""
+
+
+class Rehearse(Protocol):
+    """Look at the camera as a payment would, without an order; charge and write nothing."""
+
+    def __call__(
+        self, camera: CameraSpec, newcomer: Person
+    ) -> Generator[Progress, None, Rehearsal]:
+        """Rehearse for somebody who cannot be searched yet."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +112,8 @@ class DeskTools:
         resolve_pack: Turns the name that staff gave (None: the installation's own) into a pack id.
         duplicate_from: Score from which two people count as one, for a pack.
         open_threshold: Score from which a customer is identified, for a pack and so many people.
+        look_alike_from: Score from which they look alike; None: the same as `duplicate_from`.
+        rehearse: Tries a payment without an order; None where there are no eyes.
         now: The time, with its zone.
         audit: Where everything that changes something is written down.
         pause: Waits for some seconds.
@@ -111,3 +134,5 @@ class DeskTools:
     pause: Callable[[float], None] = time.sleep
     evidence: Callable[[OrderId], dict[str, str]] = lambda _order_id: {}
     staff: StaffBook | None = None
+    look_alike_from: Callable[[PackId], float] | None = None
+    rehearse: Rehearse | None = None

@@ -46,8 +46,11 @@ class PersonState(enum.Enum):
 class ConsentRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a person agreed to, and when (UTC, ISO 8601).
 
-    `sha256` is the text's; `signature_sha256` is that of the signature as it was given, typed or
-    drawn, which `signature_kind` tells. Both are empty for consents from before there were any.
+    `sha256` is the text's. `signature` is what was typed or drawn ("typed:NAME", "svg:PATH"), kept
+    because whoever relies on a consent must be able to prove it (GDPR, Article 7(1)) and a hash
+    alone proves nothing; it is sealed under the person's own key and dies with it.
+    `signature_sha256` goes onto the customer's copy. `age_confirmed` says how: `asked` by staff, or
+    by the `text` that they agreed to. All are empty for consents from before there were any.
     """
 
     version: str
@@ -56,6 +59,12 @@ class ConsentRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     given_at: str
     signature_kind: str = ""
     signature_sha256: str = ""
+    signature: str = ""
+    age_confirmed: str = ""
+
+    def __repr__(self) -> str:
+        """Leave the signature out."""
+        return f"ConsentRecord({self.version!r}, {self.language!r}, {self.given_at!r})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -288,6 +288,15 @@ class Vault:
                 if kept.head.state is not PersonState.PENDING
             }
 
+    def head(self, person: PersonId) -> Head:
+        """Return what holds a person's record together, from memory: flags and state.
+
+        Raises:
+            PersonUnknownError: Nobody has this id.
+        """
+        with self._turn:
+            return self._kept(person).head
+
     def alias(self, person: PersonId) -> PayerAlias:
         """Return under which alias money knows a person.
 

@@ -131,9 +131,11 @@ class EnrolmentSampler:
             return EnrolmentRefusal(Reason.FRAMES_DISAGREE, len(self._samples))
         return EnrolmentSamples(
             mean=mean,
-            templates=tuple(v.copy() for v in self._different(mean)),
+            templates=tuple(
+                v.copy() for v in different(self._samples, mean, self._rule.templates_max)
+            ),
             n_samples=len(self._samples),
-            quality=self._summary(lowest),
+            quality=summary_of(self._qualities, lowest),
         )
 
     def wipe(self) -> None:
@@ -154,30 +156,36 @@ class EnrolmentSampler:
                     return max(self._reasons, key=lambda r: (self._reasons[r], r.value))
                 return Reason.TOO_FEW_FRAMES
 
-    def _different(self, mean: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Pick samples that differ: first the most typical, then always the furthest."""
-        samples = np.stack(self._samples)
-        picked = [int(np.argmax(samples @ mean))]
-        while len(picked) < min(self._rule.templates_max, len(samples)):
-            nearest = (samples @ samples[picked].T).max(axis=1)
-            nearest[picked] = np.inf
-            picked.append(int(np.argmin(nearest)))
-        return [self._samples[i] for i in picked]
-
-    def _summary(self, lowest: float) -> QualitySummary:
-        def mean_of(name: str) -> float:
-            return round(float(np.mean([getattr(q, name) for q in self._qualities])), 2)
-
-        return QualitySummary(
-            eye_distance_px=mean_of("eye_distance_px"),
-            sharpness=mean_of("sharpness"),
-            luminance=mean_of("luminance"),
-            contrast=mean_of("contrast"),
-            similarity_min=round(lowest, 2),
-        )
-
     def _forget(self) -> None:
         for vector in self._samples:
             vector.fill(0.0)
         self._samples = []
         self._qualities = []
+
+
+def different(
+    vectors: list[NDArray[np.float32]], mean: NDArray[np.float32], most: int
+) -> list[NDArray[np.float32]]:
+    """Pick samples that differ: first the most typical, then always the furthest."""
+    samples = np.stack(vectors)
+    picked = [int(np.argmax(samples @ mean))]
+    while len(picked) < min(most, len(samples)):
+        nearest = (samples @ samples[picked].T).max(axis=1)
+        nearest[picked] = np.inf
+        picked.append(int(np.argmin(nearest)))
+    return [vectors[i] for i in picked]
+
+
+def summary_of(qualities: list[Quality], lowest: float) -> QualitySummary:
+    """Return the means of some measures, and the lowest similarity of a sample to the mean."""
+
+    def mean_of(name: str) -> float:
+        return round(float(np.mean([getattr(q, name) for q in qualities])), 2)
+
+    return QualitySummary(
+        eye_distance_px=mean_of("eye_distance_px"),
+        sharpness=mean_of("sharpness"),
+        luminance=mean_of("luminance"),
+        contrast=mean_of("contrast"),
+        similarity_min=round(lowest, 2),
+    )
