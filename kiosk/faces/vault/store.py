@@ -289,11 +289,7 @@ class Vault:
             }
 
     def head(self, person: PersonId) -> Head:
-        """Return what holds a person's record together, from memory: flags and state.
-
-        Raises:
-            PersonUnknownError: Nobody has this id.
-        """
+        """Return a person's flags and state, from memory; raise `PersonUnknownError`."""
         with self._turn:
             return self._kept(person).head
 
