@@ -5,13 +5,14 @@ cosine with it, as the packs' impostor tails were measured. Packs are kept apart
 vectors cannot be compared. It decides nothing: thresholds and margins are the domain's.
 
 Invariants: every change takes effect with the next search; nobody is in it twice; rows that are
-taken out, and everything at `close()`, are overwritten with zeros. Numbers and vectors are never
-written, logged or shown.
+taken out, and everything at `close()`, are overwritten with zeros, in every structure. Numbers and
+vectors are never written, logged or shown.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,11 +20,11 @@ from numpy.typing import NDArray
 
 from kiosk.domain.identification import Candidate
 from kiosk.domain.ids import PackId, PersonId
+from kiosk.faces.vault.gallery_rows import Rows, top
 from kiosk.faces.vault.records import Person
 
 DIGITS = 4
 """How many last digits of the number narrow a search (the command line's contract)."""
-_ROWS_FIRST = 64
 
 Vector = NDArray[np.float32]
 
@@ -58,9 +59,9 @@ def phone_forms(digits: str, country_code: str = "") -> frozenset[str]:
 
 @dataclass(slots=True)
 class _Shelf:
-    """The vectors of one pack: `matrix[:len(people)]` are in use, in the order of `people`."""
+    """The people of one pack: row i of `rows` is `people[i]`'s."""
 
-    matrix: NDArray[np.float32] = field(repr=False)
+    rows: Rows = field(repr=False)
     people: list[PersonId] = field(default_factory=list)
     digits: dict[str, set[PersonId]] = field(default_factory=dict, repr=False)
     row_of: dict[PersonId, int] = field(default_factory=dict)
@@ -76,6 +77,8 @@ class Gallery:
             country_code: How national numbers are compared, as `normalise_phone()` has it.
         """
         self.country_code = country_code
+        self.door: Callable[[PackId, Vector], Vector] | None = None
+        """Turns a probe into the space that the vault keeps vectors in; None: it is the same."""
         self._turn = threading.RLock()
         self._shelves: dict[PackId, _Shelf] = {}
         self._pack_of: dict[PersonId, PackId] = {}
@@ -90,14 +93,9 @@ class Gallery:
             phone = self.normalise(person.phone)  # kept perhaps under another country code
             shelf = self._shelves.get(person.pack)
             if shelf is None:
-                shelf = _Shelf(np.zeros((_ROWS_FIRST, len(vector)), np.float32))
-                self._shelves[person.pack] = shelf
-            row = len(shelf.people)
-            if row == len(shelf.matrix):
-                _grow(shelf)
-            shelf.matrix[row] = vector
+                shelf = self._shelves[person.pack] = _Shelf(Rows(len(vector)))
+            shelf.row_of[person.person] = shelf.rows.append(vector)
             shelf.people.append(person.person)
-            shelf.row_of[person.person] = row
             shelf.digits.setdefault(phone[-DIGITS:], set()).add(person.person)
             self._pack_of[person.person] = person.pack
             self._phones[phone] = person.person
@@ -121,8 +119,7 @@ class Gallery:
             if last != person:  # the last row fills the gap
                 shelf.people[row] = last
                 shelf.row_of[last] = row
-                shelf.matrix[row] = shelf.matrix[len(shelf.people)]
-            shelf.matrix[len(shelf.people)] = 0.0
+            shelf.rows.remove(row)
             return True
 
     def search(
@@ -145,24 +142,34 @@ class Gallery:
             shelf = self._shelves.get(pack)
             if shelf is None or not shelf.people:
                 return []
-            assert probe.shape == (shelf.matrix.shape[1],), "a probe of another encoder"
-            scores = shelf.matrix[: len(shelf.people)] @ probe
-            rows = _best(scores, np.arange(len(scores)), k)
+            probe = self._at_the_door(pack, probe)
+            assert probe.shape == (shelf.rows.dimension,), "a probe of another encoder"
+            best, scores = shelf.rows.best(probe, k)
             if digits is not None:
-                claimed = [shelf.row_of[person] for person in shelf.digits.get(digits, ())]
-                rows = np.union1d(rows, _best(scores, np.array(claimed, dtype=np.intp), k))
-            found = [Candidate(shelf.people[row], float(scores[row])) for row in rows]
-        return sorted(found, key=lambda candidate: (-candidate.score, candidate.person))
+                claimed = [shelf.row_of[who] for who in shelf.digits.get(digits, ())]
+                rows = np.array(claimed, dtype=np.intp)
+                theirs = shelf.rows.scores_of(rows, probe)
+                places = top(theirs, k)
+                best = np.concatenate([best, rows[places]])
+                scores = np.concatenate([scores, theirs[places]])
+            # Who is in both parts is one candidate: rounding may tell two scores of them.
+            found = dict(zip(best.tolist(), scores.tolist(), strict=True))
+            candidates = [Candidate(shelf.people[row], score) for row, score in found.items()]
+        return sorted(candidates, key=lambda candidate: (-candidate.score, candidate.person))
 
     def scores(
-        self, pack: PackId, probe: Vector, *, without: PersonId | None = None
+        self, pack: PackId, kept: Vector, *, without: PersonId | None = None
     ) -> NDArray[np.float32]:
-        """Return the scores of everybody of a pack but one, in no order that says who."""
+        """Compare a vector of the vault with everybody of a pack but one.
+
+        Returns:
+            The scores, lowest first: their order says nothing of who they belong to.
+        """
         with self._turn:
             shelf = self._shelves.get(pack)
             if shelf is None:
                 return np.zeros(0, np.float32)
-            scores = shelf.matrix[: len(shelf.people)] @ probe
+            scores = shelf.rows.scores(kept)
             row = None if without is None else shelf.row_of.get(without)
         return np.sort(scores if row is None else np.delete(scores, row))
 
@@ -187,31 +194,27 @@ class Gallery:
             shelf = self._shelves.get(pack)
             return len(shelf.people) if shelf is not None else 0
 
+    def _at_the_door(self, pack: PackId, probe: Vector) -> Vector:
+        """Return a probe as the vectors in here are."""
+        return probe if self.door is None else self.door(pack, probe)
+
     def __contains__(self, person: PersonId) -> bool:
         """Say whether a person can be found."""
         with self._turn:
             return person in self._pack_of
 
+    @property
+    def is_locked(self) -> bool:
+        """Say whether the system keeps all vectors out of swap."""
+        with self._turn:
+            return all(shelf.rows.is_locked for shelf in self._shelves.values())
+
     def close(self) -> None:
         """Overwrite all vectors and forget everybody."""
         with self._turn:
             for shelf in self._shelves.values():
-                shelf.matrix[:] = 0.0
+                shelf.rows.close()
             self._shelves.clear()
             self._pack_of.clear()
             self._phones.clear()
             self._phone_of.clear()
-
-
-def _grow(shelf: _Shelf) -> None:
-    larger = np.zeros((2 * len(shelf.matrix), shelf.matrix.shape[1]), np.float32)
-    larger[: len(shelf.matrix)] = shelf.matrix
-    shelf.matrix[:] = 0.0
-    shelf.matrix = larger
-
-
-def _best(scores: NDArray[np.float32], rows: NDArray[np.intp], k: int) -> NDArray[np.intp]:
-    """Return those k of the rows that score highest, in no order."""
-    if len(rows) <= k:
-        return rows
-    return np.asarray(rows[np.argpartition(scores[rows], -k)[-k:]], dtype=np.intp)

@@ -153,7 +153,7 @@ def test_what_is_removed_or_closed_is_overwritten():
     gallery = Gallery()
     for n in range(3):
         gallery.add(person(n))
-    (matrix,) = (shelf.matrix for shelf in gallery._shelves.values())
+    (matrix,) = (shelf.rows._blocks[0].rows for shelf in gallery._shelves.values())
 
     gallery.remove(person(1).person)
     assert not matrix[2:].any()
