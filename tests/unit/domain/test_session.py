@@ -281,3 +281,54 @@ def test_clock_that_goes_back_stands_still() -> None:
 
     assert session.now_ms == 5_000
     assert session.phase is Phase.PROBING
+
+
+def test_a_look_alike_never_pays_without_the_pin() -> None:
+    """Clearly recognised and a small amount: the PIN is asked all the same, and says why."""
+    facts = ev.FactsArrived(410, FACTS, "look_alike")
+    session, effects = play(ev.Pressed(0), probed(400), facts, ev.AmountShown(420), ev.Tapped(500))
+
+    assert session.phase is Phase.PIN
+    assert [row.reason for row in session.wanted] == ["look_alike"]
+    assert not any(isinstance(effect, fx.Authorise) for effect in effects)
+
+    session, effects = play(
+        ev.Pressed(0),
+        probed(400),
+        facts,
+        ev.PinTyped(600, "135790"),
+        ev.PinJudged(700, verified=True, token="t1"),
+        ev.AmountShown(710),
+        ev.Tapped(800),
+    )
+    assert effects[-1] == fx.Authorise(ANNE, Basis.FACE, ConsentKind.TAP, "t1")
+
+
+def test_digits_do_not_stand_in_for_a_look_alikes_pin() -> None:
+    """The digits settle a doubt about the face, never what is always asked of this person."""
+    session, effects = play(
+        ev.Pressed(0),
+        probed(400, Decision.NEEDS_DIGITS),
+        ev.DigitsTyped(2_000, "4711"),
+        ev.Claimed(2_010, verdict(Decision.IDENTIFIED)),
+        ev.FactsArrived(2_020, FACTS, "wrong_person"),
+        ev.AmountShown(2_030),
+        ev.Tapped(2_040),
+    )
+
+    assert session.phase is Phase.PIN
+    assert not any(isinstance(effect, fx.Authorise) for effect in effects)
+
+
+def test_paying_by_number_has_the_pin_already() -> None:
+    """Number and PIN are given together; a look-alike is not asked for the PIN twice."""
+    _, effects = play(
+        ev.PhoneChosen(100),
+        ev.PhoneTyped(200, "447700900123", "135790"),
+        ev.PhoneJudged(300, ANNE, token="t1"),
+        ev.FactsArrived(310, FACTS, "look_alike"),
+        ev.AmountShown(320),
+        ev.Tapped(400),
+    )
+
+    assert effects[-1] == fx.Authorise(ANNE, Basis.PHONE_AND_PIN, ConsentKind.TAP, "t1")
