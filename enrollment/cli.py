@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -152,6 +153,42 @@ def withdraw(
     """Withdraw a customer's consent: they are erased at once, as by `erase`, with a certificate."""
     done: int = context.invoke(erase, person=person, yes=yes, data_dir=data_dir, as_json=as_json)
     return done
+
+
+@enrol.command()
+@click.option("--camera", type=int, metavar="N", help="Number of the camera; 0 if left out.")
+@click.option("--video", type=click.Path(path_type=Path), metavar="F", help="Video file.")
+@click.option("--frames", type=click.Path(path_type=Path), metavar="DIR", help="Folder of frames.")
+@click.option("--language", default="en", metavar="CODE", help="Language to begin with: en or de.")
+@click.option("--still", is_flag=True, help="Move nothing on the screen.")
+@data_option
+def gui(
+    *,
+    camera: int | None,
+    video: Path | None,
+    frames: Path | None,
+    language: str,
+    still: bool,
+    data_dir: Path,
+) -> int:
+    """Open the staff tool's window: enrol people and look after them."""
+    # Qt and matplotlib take longer to load than every other word takes to run.
+    from enrollment.qt.application import application, open_window, run_window  # noqa: PLC0415
+
+    nothing_named = camera is None and video is None and frames is None
+    spec = flow.camera_spec(0 if nothing_named else camera, video, frames)
+    application()
+    prompt = _ask_passphrase if sys.stdin.isatty() else None
+    with open_installation(data_dir, prompt=prompt) as running:
+        window = open_window(
+            running.desk,
+            running.faces,
+            spec,
+            language=language,
+            motion=not still,
+            now=lambda: datetime.now().astimezone(),
+        )
+        return run_window(window)
 
 
 @contextmanager

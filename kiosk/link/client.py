@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -82,6 +84,14 @@ class LinkClient:
             self.close()
             raise LinkDownError(self._server, "answered something else")
         return answer
+
+    def hang_up(self) -> None:
+        """End the call that another thread waits in: it fails as if the other side had gone.
+
+        Never waits for that call, as `close` would; whoever made the client still closes it.
+        """
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Hang up. Calling it twice is no error."""

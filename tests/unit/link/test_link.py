@@ -194,6 +194,29 @@ def test_silence_has_a_limit(served: Path, parrot: Parrot) -> None:
             client.call(GetOrderStatus(OrderId("good")), Done)
 
 
+def test_a_call_can_be_ended_by_another_thread(served: Path, parrot: Parrot) -> None:
+    """It fails at once as if the other side had gone, however long it would have waited."""
+    caught: list[BaseException] = []
+
+    def ask(client: LinkClient) -> None:
+        try:
+            client.call(GetOrderStatus(OrderId("wait")), Done, timeout_s=60)
+        except SetupError as error:
+            caught.append(error)
+
+    with LinkClient(served, "money", HELLO) as client:
+        caller = threading.Thread(target=ask, args=(client,))
+        caller.start()
+        assert parrot.entered.wait(10)
+        client.hang_up()
+        caller.join(5)
+        assert not caller.is_alive()
+        client.hang_up()
+    parrot.release.set()
+
+    assert isinstance(caught[0], LinkDownError)
+
+
 def test_slow_peer_does_not_hold_up_another(served: Path, parrot: Parrot) -> None:
     """Each peer has a thread of its own."""
     with LinkClient(served, "money", HELLO) as slow:
