@@ -80,6 +80,27 @@ class ScreenSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 raise ValueError(message)
 
 
+class KeysSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What may open the installation at a start (docs/keys.md)."""
+
+    source: str = "auto"
+    """`auto`: the TPM if the installation is sealed to one, else the credential `storekey`, else
+    a passphrase. `tpm`: nothing but the TPM."""
+    pcrs: tuple[int, ...] = (7,)
+    """What `smiletill keys seal-tpm` seals to; 7 is the state of Secure Boot."""
+    tcti: str = ""
+    """How to reach the TPM, in tpm2-tools' words; empty: `TPM2TOOLS_TCTI`, else /dev/tpmrm0."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no source and no PCR."""
+        if self.source not in {"auto", "tpm"}:
+            message = "keys.source must be auto or tpm"
+            raise ValueError(message)
+        if not self.pcrs or not all(0 <= pcr <= 23 for pcr in self.pcrs):
+            message = "keys.pcrs must be numbers from 0 to 23"
+            raise ValueError(message)
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything an owner may set."""
 
@@ -94,6 +115,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     money: MoneySettings = MoneySettings()
     till: TillSettings = TillSettings()
     screen: ScreenSettings = ScreenSettings()
+    keys: KeysSettings = KeysSettings()
 
     def __post_init__(self) -> None:
         """Refuse what no part could work with."""

@@ -23,6 +23,7 @@ from kiosk import installed
 from kiosk.crew import Crew
 from kiosk.domain.errors import SetupError
 from kiosk.faces.vault.keys import derive, unlock
+from kiosk.faces.vault.sources import KeyWish
 from kiosk.link.client import LinkClient
 from kiosk.link.protocol import PROTOCOL_VERSION, Hello, Ping, Pong, Role
 from kiosk.link.sockets import LinkDownError, run_dir_of
@@ -114,7 +115,9 @@ def open_installation(
         users.leave()
         stack.enter_context(_turn(installation.run_dir))
         installed.check(data_dir)
-        keys = _unlock_for_processes(data_dir, prompt, os.environ if env is None else env)
+        keys = _unlock_for_processes(
+            data_dir, prompt, os.environ if env is None else env, key_wish(settings)
+        )
         crew = Crew(data_dir, pids)
         stack.callback(crew.stop)
         # Left first: whoever came to use what we started is waited for before it is stopped.
@@ -226,8 +229,13 @@ def _turn(run_dir: Path) -> Iterator[None]:
         lock.release()
 
 
+def key_wish(settings: Settings) -> KeyWish:
+    """Return what the settings say of keys."""
+    return KeyWish(tpm_only=settings.keys.source == "tpm", tcti=settings.keys.tcti)
+
+
 def _unlock_for_processes(
-    data_dir: Path, prompt: Prompt | None, env: Mapping[str, str]
+    data_dir: Path, prompt: Prompt | None, env: Mapping[str, str], wish: KeyWish
 ) -> dict[str, bytes]:
-    with unlock(data_dir, env=env, prompt=prompt) as root:
+    with unlock(data_dir, env=env, prompt=prompt, wish=wish) as root:
         return {name: derive(root, name) for name in ("faces", "money")}

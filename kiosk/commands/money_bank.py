@@ -19,7 +19,7 @@ import click
 from kiosk.commands.common import data_option, emit, json_option, passphrase_prompt
 from kiosk.domain.errors import BadInputError, SetupError
 from kiosk.settings import load_settings
-from kiosk.supervisor import Installation
+from kiosk.supervisor import Installation, key_wish
 
 if TYPE_CHECKING:
     from kiosk.money.bank_secrets import SealedSecrets
@@ -186,14 +186,16 @@ def _secrets(
     from kiosk.money.bank_secrets import SealedSecrets  # noqa: PLC0415
     from kiosk.money.keys import MandateKeys  # noqa: PLC0415
 
-    installation = Installation(data_dir, load_settings(data_dir))
+    settings = load_settings(data_dir)
+    installation = Installation(data_dir, settings)
     if not (is_read_only or is_running_fine) and installation.is_up("money"):
         raise SetupError(
             "The till is running and reads its access to the bank only when it starts.",
             code="till_running",
             mend="Stop it, then try again.",
         )
-    with unlock(data_dir, env=os.environ, prompt=passphrase_prompt()) as root:
+    prompt = passphrase_prompt()
+    with unlock(data_dir, env=os.environ, prompt=prompt, wish=key_wish(settings)) as root:
         folder = data_dir / "money"
         keys = MandateKeys(folder / "keys", derive(root, "money"))
         yield SealedSecrets(folder / "bank", keys)

@@ -32,12 +32,13 @@ from kiosk.faces.desk import audit
 from kiosk.faces.desk.desk import Desk
 from kiosk.faces.desk.ports import CaptureRefusal, DeskTools, Samples
 from kiosk.faces.desk.staff import StaffBook
+from kiosk.faces.keeper import VaultKeeper
 from kiosk.faces.money_link import MoneyLink
 from kiosk.faces.rehearsal import rehearse
 from kiosk.faces.service import FacesService
 from kiosk.faces.vault.accounts import StaffAccounts
 from kiosk.faces.vault.keys import subkey
-from kiosk.faces.vault.opening import open_vault
+from kiosk.faces.vault.opening import open_with_keys
 from kiosk.faces.vault.records import Person
 from kiosk.faces.vault.store import FOLDER_NAME
 from kiosk.faces.vision.room import VisionRoom
@@ -69,10 +70,13 @@ class FacesProcess:
         settings = load_settings(data_dir)
         self._run_dir = run_dir_of(data_dir)
         try:
-            self._vault, self._gallery = open_vault(data_dir, key, settings.country_code)
-            decoy_key = bytes(subkey(key, "decoys"))
-            self._accounts = StaffAccounts(data_dir / FOLDER_NAME, subkey(key, "staff"))
-            audit_key = bytes(subkey(key, "audit"))
+            opened = open_with_keys(data_dir, key, settings.country_code)
+            self._vault, self._gallery = opened[:2]
+            self._keeper = VaultKeeper(self._vault, opened[2])
+            base_key = self._keeper.base_key
+            decoy_key = bytes(subkey(base_key, "decoys"))
+            self._accounts = StaffAccounts(data_dir / FOLDER_NAME, subkey(base_key, "staff"))
+            audit_key = bytes(subkey(base_key, "audit"))
         finally:
             key[:] = bytes(len(key))
         try:
@@ -80,6 +84,7 @@ class FacesProcess:
         except BaseException:
             self._gallery.close()
             self._accounts.close()
+            self._keeper.close()
             self._vault.close()
             raise
         room = VisionRoom(data_dir)
@@ -95,6 +100,8 @@ class FacesProcess:
             gallery=self._gallery,
             room=room,
             desk=self._desk,
+            keeper=self._keeper,
+            audit=self._audit,
             policy=policy_of(settings),
             network=network_state,
             decoy_key=decoy_key,
@@ -128,6 +135,7 @@ class FacesProcess:
         self._gallery.close()
         self._accounts.close()
         self._audit.close()
+        self._keeper.close()
         self._vault.close()
 
     def _deliver(self) -> None:

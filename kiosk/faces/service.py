@@ -13,14 +13,17 @@ from kiosk.domain.ids import OrderId, PackId, PayerAlias, PersonId
 from kiosk.domain.order import Outcome
 from kiosk.domain.stepup import StepUpPolicy
 from kiosk.faces.camera.choice import camera_of
+from kiosk.faces.desk.audit import AuditLog
 from kiosk.faces.desk.desk import Desk, DeskMessage
 from kiosk.faces.desk.staff import StaffSession
 from kiosk.faces.eyes import Eyes
 from kiosk.faces.headless import HeadlessSession
+from kiosk.faces.keeper import VaultKeeper
 from kiosk.faces.money_link import MoneyLink
 from kiosk.faces.vault.gallery import Gallery
 from kiosk.faces.vault.store import Vault
 from kiosk.faces.vision.room import VisionRoom
+from kiosk.link.key_care import RotateStoreKey, StoreKeyRotated
 from kiosk.link.peer import Peer
 from kiosk.link.protocol import (
     AnyMessage,
@@ -73,6 +76,8 @@ class FacesService:
         gallery: Who may pay.
         room: Camera and networks.
         desk: Answers staff.
+        keeper: Rotates the vault's key.
+        audit: Is told of it first.
         policy: The step-up policy.
         network: `refused` or `open`, told to the doctor.
         decoy_key: 32 bytes of this installation, for numbers that nobody has.
@@ -88,6 +93,8 @@ class FacesService:
         gallery: Gallery,
         room: VisionRoom,
         desk: Desk,
+        keeper: VaultKeeper,
+        audit: AuditLog,
         policy: StepUpPolicy,
         network: Callable[[], str],
         decoy_key: bytes,
@@ -99,6 +106,8 @@ class FacesService:
         self.people = VaultPeople(vault, gallery, decoy_key)
         self._room = room
         self._desk = desk
+        self._keeper = keeper
+        self._audit = audit
         self._policy = policy
         self._network = network
         self._tries: OrderedDict[OrderId, int] = OrderedDict()
@@ -131,6 +140,9 @@ class FacesService:
     ) -> Iterator[AnyMessage]:
         """Answer one message of whoever acts on its connection."""
         match message:
+            case RotateStoreKey() if hello.role is Role.STAFF:
+                self._audit.append(staff.actor, "rotate_store_key")
+                yield StoreKeyRotated(self._keeper.rotate(message.key))
             case PayHeadless() if hello.role is Role.DESK:
                 raise SetupError(
                     "The desk takes no payments.",

@@ -11,14 +11,14 @@ from kiosk.domain.errors import BadInputError, SetupError
 class KeyMissingError(SetupError):
     """There is nothing to unlock the installation with."""
 
-    def __init__(self, message: str) -> None:
-        """Take the sentence that says what was looked for."""
-        super().__init__(
-            message,
-            code="key_missing",
-            mend="Put the passphrase in a file outside the data directory and name it in"
-            " SMILETILL_PASSPHRASE_FILE, give the credential 'storekey', or use a terminal.",
-        )
+    def __init__(
+        self,
+        message: str,
+        mend: str = "Put the passphrase in a file outside the data directory and name it in"
+        " SMILETILL_PASSPHRASE_FILE, give the credential 'storekey', or use a terminal.",
+    ) -> None:
+        """Take the sentence that says what was looked for, and another mend where it helps more."""
+        super().__init__(message, code="key_missing", mend=mend)
 
 
 class KeyInsideDataError(SetupError):
@@ -44,13 +44,13 @@ class KeyMalformedError(SetupError):
 class WrongKeyError(SetupError):
     """The key does not belong to this installation."""
 
-    def __init__(self, message: str = "The key or passphrase is not this installation's.") -> None:
-        """Take another sentence where there is more to say."""
-        super().__init__(
-            message,
-            code="key_wrong",
-            mend="Give the key it was made with, or use another --data directory.",
-        )
+    def __init__(
+        self,
+        message: str = "The key or passphrase is not this installation's.",
+        mend: str = "Give the key it was made with, or use another --data directory.",
+    ) -> None:
+        """Take another sentence and mend where there is more to say."""
+        super().__init__(message, code="key_wrong", mend=mend)
 
 
 class KeyringDamagedError(SetupError):

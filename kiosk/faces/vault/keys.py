@@ -1,59 +1,61 @@
-"""The installation's root key: where it comes from, how it is kept, what is derived from it.
+"""The installation's root key: unlocked at a start, and what is derived from it.
 
-A random root key is made once and kept in `DIR/keyring.json`, wrapped under a key that is never
-in DIR: the credential `storekey` (systemd hands it over, TPM-sealed or not), else a passphrase
-stretched with Argon2id. Each process gets a key of its own, derived from the root key.
+A random root key is made once and kept in `DIR/keyring.json`, wrapped under a secret that is never
+in DIR (sources.py, tpm.py). Each process gets a key of its own: derived from the root key, or, once
+keys were rotated or restored, random and sealed under it.
 
 It does not keep a key on the disk, ask twice, or make a new key where data of an old one lies.
-Invariants: `keyring.json` is written once, whole, and never overwritten here; what is read from it
-is bounded before it is used, so that a hostile file cannot take the machine's memory.
+What changes a keyring is in keychange.py.
 """
 
 from __future__ import annotations
 
-import os
+import hmac
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from argon2.exceptions import HashingError
-from argon2.low_level import Type, hash_secret_raw
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+import msgspec
 
 from kiosk.faces.vault import keyring
-from kiosk.faces.vault.envelope import KEY_BYTES, new_key, place, seal, unseal, wipe
+from kiosk.faces.vault.envelope import KEY_BYTES, new_key, place, unseal, wipe
 from kiosk.faces.vault.errors import (
-    KeyInsideDataError,
-    KeyMalformedError,
     KeyMissingError,
     KeyringDamagedError,
     RecordDamagedError,
-    VaultUnusableError,
     WrongKeyError,
 )
 from kiosk.faces.vault.keyring import KdfParameters, Keyring, KeySource
+from kiosk.faces.vault.sources import KeyWish, Prompt, find_secret
+from kiosk.faces.vault.tpm import Tpm
+from kiosk.faces.vault.wraps import expand, open_wrap, wrap_root
 
-CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
-PASSPHRASE_VARIABLE = "SMILETILL_PASSPHRASE_FILE"  # noqa: S105 - the name of a variable
-STOREKEY_NAME = "storekey"
-PASSPHRASE_BYTES_MAX = 1024
 DATA_FOLDERS = ("vault", "money")
 UNSEALED_FOLDER = Path("money", "till")
 """Holds hashes of keys and a plain certificate: both may be made before the first start."""
-
-Prompt = Callable[[str], str]
 
 
 class RootKey:
     """The unlocked root key; wipe it as soon as the keys of the processes are derived."""
 
-    def __init__(self, secret: bytes | bytearray, install_id: str) -> None:
-        """Keep a wipeable copy of the secret and the id of the installation it belongs to."""
+    def __init__(
+        self,
+        secret: bytes | bytearray,
+        install_id: str,
+        processes: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Keep a wipeable copy of the secret.
+
+        Args:
+            secret: The 32 bytes.
+            install_id: The installation that it belongs to.
+            processes: Keys of processes that are not derived from it.
+        """
         assert len(secret) == KEY_BYTES
         self._secret = bytearray(secret)
         self.install_id = install_id
+        self._processes = {name: bytearray(key) for name, key in (processes or {}).items()}
 
     @property
     def secret(self) -> bytearray:
@@ -61,9 +63,15 @@ class RootKey:
         assert any(self._secret), "the root key was used after it was wiped"
         return self._secret
 
+    def process_key(self, label: str) -> bytes | None:
+        """Return the key of a process that has one of its own."""
+        key = self._processes.get(label)
+        return None if key is None else bytes(key)
+
     def wipe(self) -> None:
-        """Overwrite the key in memory."""
-        wipe(self._secret)
+        """Overwrite the keys in memory."""
+        for key in (self._secret, *self._processes.values()):
+            wipe(key)
 
     def __enter__(self) -> Self:
         """Return the key, to be wiped at the end of the block."""
@@ -79,18 +87,18 @@ class RootKey:
 
 
 def derive(root: RootKey, label: str) -> bytes:
-    """Derive the key of one process or purpose: 32 bytes, HKDF-SHA256.
+    """Return the key of one process or purpose: 32 bytes.
 
     Args:
         root: The unlocked root key.
         label: `"faces"`, `"money"` or another purpose; other labels give unrelated keys.
     """
-    return _expand(root.secret, root.install_id, "process", label)
+    return root.process_key(label) or expand(root.secret, root.install_id, "process", label)
 
 
 def subkey(secret: bytes | bytearray, label: str) -> bytearray:
     """Derive a key for one purpose inside a process from that process's key."""
-    return bytearray(_expand(secret, "", "purpose", label))
+    return bytearray(expand(secret, "", "purpose", label))
 
 
 def unlock(
@@ -99,6 +107,7 @@ def unlock(
     env: Mapping[str, str],
     prompt: Prompt | None,
     kdf: KdfParameters | None = None,
+    wish: KeyWish | None = None,
 ) -> RootKey:
     """Return the root key of an installation, making it on first use.
 
@@ -108,167 +117,127 @@ def unlock(
         prompt: Asks a person for the passphrase, or None where no terminal is. It is asked twice
             when the key is made.
         kdf: Cost of Argon2id when the key is made; later the stored cost counts.
+        wish: What the settings say.
 
     Raises:
         KeyMissingError: There is no key source.
         KeyInsideDataError: The key lies inside the installation.
         KeyMalformedError: A key source is empty, unreadable or of the wrong size.
+        TpmError: The installation is sealed to a TPM, which does not open it.
         WrongKeyError: It is not this installation's key.
         KeyringDamagedError: `keyring.json` is damaged, from a newer version, or gone while data of
             this installation is still there.
     """
     kept = keyring.read(data_dir)
     if kept is None:
-        _refuse_orphans(data_dir)
-    source, secret = _find_secret(data_dir, env, prompt, confirm=kept is None)
+        refuse_orphans(data_dir)
+    source, secret = primary_secret(data_dir, kept, env=env, prompt=prompt, wish=wish or KeyWish())
     try:
         if kept is None:
-            kept = _make(data_dir, source, secret, kdf or KdfParameters())
-        return _open(kept, source, secret)
+            kept = keyring.write_new(data_dir, _make(source, secret, kdf))
+        return open_root(kept, source, secret)
     finally:
         wipe(secret)
 
 
-def _make(
-    data_dir: Path, source: KeySource, secret: bytearray, parameters: KdfParameters
-) -> Keyring:
-    """Wrap a new root key and keep it; if another process was faster, its keyring counts."""
-    install_id, salt = secrets.token_hex(16), secrets.token_hex(16)
-    kdf = parameters if source is KeySource.PASSPHRASE else None
-    wrapping, root = _wrapping_key(source, secret, install_id, salt, kdf), new_key()
-    try:
-        wrapped = seal(wrapping, bytes(root), _wrap_place(install_id, source))
-    finally:
-        wipe(wrapping)
-        wipe(root)
-    made = Keyring(install=install_id, source=source, salt=salt, kdf=kdf, wrapped=wrapped.hex())
-    return keyring.write_new(data_dir, made)
+def primary_secret(
+    data_dir: Path,
+    kept: Keyring | None,
+    *,
+    env: Mapping[str, str],
+    prompt: Prompt | None,
+    wish: KeyWish,
+) -> tuple[KeySource, bytearray]:
+    """Get the secret that opens an installation at each start; the caller wipes it.
+
+    Args:
+        data_dir: The installation.
+        kept: Its keyring, or None where it has none yet.
+        env: The environment.
+        prompt: Asks a person, or None.
+        wish: What the settings say.
+
+    Raises:
+        SetupError: As `unlock()`.
+    """
+    if wish.tpm_only and (kept is None or kept.primary.source is not KeySource.TPM):
+        raise KeyMissingError(
+            "The settings ask for the TPM, and this installation is not sealed to one yet.",
+            mend="Run `smiletill keys seal-tpm`, or change [keys] source in settings.toml.",
+        )
+    if kept is not None and kept.primary.sealed is not None:
+        return KeySource.TPM, Tpm(wish.tcti).unseal(kept.primary.sealed)
+    return find_secret(data_dir, env, prompt, confirm=kept is None)
 
 
-def _open(kept: Keyring, source: KeySource, secret: bytearray) -> RootKey:
-    if kept.source is not source:
+def open_root(kept: Keyring, source: KeySource, secret: bytearray) -> RootKey:
+    """Open a keyring with the secret of one of its sources, and prove the whole of it.
+
+    Raises:
+        WrongKeyError: The secret is not this installation's.
+        KeyringDamagedError: The rest of the file is not as it was written.
+    """
+    wrap = next((wrap for wrap in kept.wraps if wrap.source is source), None)
+    if wrap is None:
+        if source is KeySource.RECOVERY:
+            raise WrongKeyError(
+                "This installation has no recovery code.",
+                mend="Open it as at each start; `smiletill keys recovery` makes a code.",
+            )
         raise WrongKeyError(
-            f"This installation is unlocked by its {kept.source.in_words},"
+            f"This installation is unlocked by its {kept.primary.source.in_words},"
             f" and only the {source.in_words} was given."
         )
-    wrapping = _wrapping_key(source, secret, kept.install, kept.salt, kept.kdf)
+    secret_root = open_wrap(wrap, kept.install, secret)
     try:
-        root = unseal(wrapping, bytes.fromhex(kept.wrapped), _wrap_place(kept.install, source))
+        if kept.mac and not hmac.compare_digest(kept.mac, mac_of(kept, secret_root)):
+            raise KeyringDamagedError("keyring.json was changed by another hand.")
+        processes = {
+            name: unseal(secret_root, bytes.fromhex(record), process_place(kept.install, name))
+            for name, record in kept.processes.items()
+        }
+        return RootKey(secret_root, kept.install, processes)
     except RecordDamagedError:
-        raise WrongKeyError from None
+        raise KeyringDamagedError("keyring.json is damaged.") from None
     finally:
-        wipe(wrapping)
-    if len(root) != KEY_BYTES:
-        raise KeyringDamagedError("keyring.json does not hold a root key.")
-    return RootKey(root, kept.install)
+        wipe(secret_root)
 
 
-def _wrap_place(install_id: str, source: KeySource) -> bytes:
-    return place("keyring", str(keyring.VERSION), install_id, source.value)
+def mac_of(kept: Keyring, root: bytes | bytearray) -> str:
+    """Return the seal of a whole keyring under its root key."""
+    key = expand(root, kept.install, "process", "keyring seal")
+    return hmac.digest(
+        key, msgspec.json.encode(msgspec.structs.replace(kept, mac="")), "sha256"
+    ).hex()
 
 
-def _wrapping_key(
-    source: KeySource,
-    secret: bytearray,
-    install_id: str,
-    salt: str,
-    kdf: KdfParameters | None,
-) -> bytearray:
-    match source:
-        case KeySource.CREDENTIAL:
-            return bytearray(_expand(secret, install_id, "storekey", salt))
-        case KeySource.PASSPHRASE:
-            assert kdf is not None
-            return _stretch(secret, bytes.fromhex(salt), kdf)
+def with_mac(kept: Keyring, root: bytes | bytearray) -> Keyring:
+    """Return a keyring in today's form with its seal."""
+    plain = msgspec.structs.replace(kept, version=keyring.VERSION, mac="")
+    return msgspec.structs.replace(plain, mac=mac_of(plain, root))
 
 
-def _stretch(secret: bytearray, salt: bytes, kdf: KdfParameters) -> bytearray:
+def process_place(install_id: str, name: str) -> bytes:
+    """Return what the sealed key of a process is bound to."""
+    return place("process key", "1", install_id, name)
+
+
+def _make(source: KeySource, secret: bytearray, kdf: KdfParameters | None) -> Keyring:
+    """Wrap a new root key; if another process was faster, its keyring counts."""
+    install_id, root = secrets.token_hex(16), new_key()
     try:
-        stretched = hash_secret_raw(
-            bytes(secret),
-            salt,
-            time_cost=kdf.passes,
-            memory_cost=kdf.memory_kib,
-            parallelism=kdf.lanes,
-            hash_len=KEY_BYTES,
-            type=Type.ID,
-        )
-    except HashingError as error:
-        raise VaultUnusableError(
-            f"there are not {kdf.memory_kib // 1024} MiB of memory to stretch the passphrase"
-        ) from error
-    return bytearray(stretched)
+        wrap = wrap_root(root, install_id, source, secret, kdf=kdf)
+        return with_mac(Keyring(install=install_id, wraps=(wrap,)), root)
+    finally:
+        wipe(root)
 
 
-def _expand(secret: bytes | bytearray, install_id: str, purpose: str, label: str) -> bytes:
-    info = place("smiletill", str(keyring.VERSION), purpose, label)
-    return HKDF(SHA256(), KEY_BYTES, install_id.encode() or None, info).derive(bytes(secret))
+def refuse_orphans(data_dir: Path) -> None:
+    """Refuse to make a new key where data under an old one lies: it would look lost for good.
 
-
-def _find_secret(
-    data_dir: Path, env: Mapping[str, str], prompt: Prompt | None, *, confirm: bool
-) -> tuple[KeySource, bytearray]:
-    """Take the first key source there is: credential, passphrase file, person at a terminal."""
-    folder = env.get(CREDENTIALS_VARIABLE)
-    if folder and os.path.lexists(storekey := Path(folder) / STOREKEY_NAME):
-        raw = _read_key_file(storekey, data_dir, "store key")
-        return KeySource.CREDENTIAL, _parse_storekey(raw)
-    named = env.get(PASSPHRASE_VARIABLE)
-    if named:
-        raw = _read_key_file(Path(named), data_dir, "passphrase file")
-        return KeySource.PASSPHRASE, _parse_passphrase(raw)
-    if prompt is None:
-        raise KeyMissingError("There is no key and no terminal to ask for the passphrase on.")
-    typed = prompt("Passphrase of this installation")
-    if confirm and prompt("The same passphrase again") != typed:
-        raise KeyMalformedError("The two passphrases differ.", "Start again.")
-    return KeySource.PASSPHRASE, _parse_passphrase(bytearray(typed.encode()))
-
-
-def _read_key_file(path: Path, data_dir: Path, what: str) -> bytearray:
-    # Both the name and what it points to: a link inside DIR is as copied as the file itself.
-    home = data_dir.resolve()
-    if any(home in where.parents for where in (path.parent.resolve() / path.name, path.resolve())):
-        raise KeyInsideDataError(what)
-    try:
-        with path.open("rb") as file:
-            raw = bytearray(file.read(PASSPHRASE_BYTES_MAX + 2))
-    except FileNotFoundError:
-        raise KeyMissingError(f"The {what} that the environment names is not there.") from None
-    except OSError as error:
-        raise KeyMalformedError(
-            f"The {what} cannot be read: {error.strerror}.", "Check its path and its permissions."
-        ) from error
-    return raw
-
-
-def _parse_storekey(raw: bytearray) -> bytearray:
-    if len(raw) == KEY_BYTES:
-        return raw
-    try:
-        text = raw.decode("ascii").strip()
-        key = bytearray.fromhex(text) if len(text) == 2 * KEY_BYTES else bytearray()
-    except ValueError:
-        key = bytearray()
-    if len(key) != KEY_BYTES:
-        raise KeyMalformedError(
-            "The store key has the wrong size.", "It is 32 random bytes, or 64 hex digits."
-        )
-    return key
-
-
-def _parse_passphrase(raw: bytearray) -> bytearray:
-    phrase = raw.removesuffix(b"\n")
-    if not phrase or len(phrase) > PASSPHRASE_BYTES_MAX:
-        raise KeyMalformedError(
-            "The passphrase is empty or too long.",
-            f"Use 1 to {PASSPHRASE_BYTES_MAX} bytes; one newline at the end does not count.",
-        )
-    return phrase
-
-
-def _refuse_orphans(data_dir: Path) -> None:
-    """Refuse to make a new key where data under an old one lies: it would look lost for good."""
+    Raises:
+        KeyringDamagedError: There is data, and no keyring.
+    """
     for folder in DATA_FOLDERS:
         for path in (data_dir / folder).rglob("*"):
             if path.is_relative_to(data_dir / UNSEALED_FOLDER):

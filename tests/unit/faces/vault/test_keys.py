@@ -174,7 +174,7 @@ def test_hostile_kdf_parameters_are_refused_before_they_cost_anything(data_dir, 
     open_with(data_dir, env)
     path = data_dir / "keyring.json"
     content = json.loads(path.read_text())
-    content["kdf"][key] = value
+    content["wraps"][0]["kdf"][key] = value
     path.write_text(json.dumps(content))
 
     began = time.monotonic()
@@ -197,7 +197,7 @@ def test_a_damaged_keyring_is_said_to_be_damaged(data_dir, env, raw):
 
 def test_a_keyring_of_a_newer_version_is_named(data_dir, env):
     """An older program does not call a newer file damaged."""
-    (data_dir / "keyring.json").write_text('{"version": 2, "anything": true}')
+    (data_dir / "keyring.json").write_text('{"version": 3, "anything": true}')
 
     assert "keyring_too_new" == code_of(lambda: open_with(data_dir, env))
 
