@@ -15,14 +15,18 @@ from datetime import datetime
 from pathlib import Path
 
 import click
+import segno
 from tqdm import tqdm
 
-from enrollment import flow, words
+from enrollment import flow, staff_flow, words
 from enrollment.commands import rights
 from enrollment.commands.audit import audit
+from enrollment.commands.staff import consent, staff
+from enrollment.consent_copy import Agreement, code_content, write_copy
 from enrollment.flow import FacesClient
 from kiosk.commands.common import data_option, emit, json_option
 from kiosk.domain.errors import BadInputError
+from kiosk.domain.ids import PersonId
 from kiosk.link.protocol import EnrolPerson, Progress
 from kiosk.supervisor import open_installation
 
@@ -37,6 +41,8 @@ def enrol(context: click.Context) -> None:
 
 
 enrol.add_command(audit)
+enrol.add_command(staff)
+enrol.add_command(consent)
 for _word in rights.WORDS:
     enrol.add_command(_word)
 
@@ -52,6 +58,15 @@ for _word in rights.WORDS:
 @click.option("--pack", metavar="NAME", help="Model pack; set by the first enrolment.")
 @click.option("--limit-per-payment", metavar="AMOUNT", help="Such as 100.00, the default.")
 @click.option("--limit-per-day", metavar="AMOUNT", help="Such as 200.00, the default.")
+@click.option("--language", default="", metavar="CODE", help="Of the text they read; en if there.")
+@click.option("--guided", is_flag=True, help="Ask for poses; needs --adult and --signed.")
+@click.option("--adult", is_flag=True, help="The customer was asked and is 18 or older.")
+@click.option("--signed", metavar="NAME", help="The customer's signature, as they typed it.")
+@click.option("--rehearse", is_flag=True, help="Try a payment at the end; nothing is charged.")
+@click.option("--look-alike-of", metavar="ID", help="It is another person than this one.")
+@click.option(
+    "--copy", type=click.Path(path_type=Path), metavar="F", help="Write the customer's copy, a PDF."
+)
 @data_option
 @json_option
 def add(
@@ -66,6 +81,13 @@ def add(
     pack: str | None,
     limit_per_payment: str | None,
     limit_per_day: str | None,
+    language: str,
+    guided: bool,
+    adult: bool,
+    signed: str | None,
+    rehearse: bool,
+    look_alike_of: str | None,
+    copy: Path | None,
     data_dir: Path,
     as_json: bool,
 ) -> int:
@@ -75,15 +97,41 @@ def add(
     limits = flow.limits(limit_per_payment, limit_per_day)
     phone = phone or _ask("phone number", "phone")
     pin = pin or _ask("PIN", "pin", hidden=True)
-    question = EnrolPerson(name, phone, pin, consent_version, spec, pack, limits)
+    question = EnrolPerson(
+        name,
+        phone,
+        pin,
+        consent_version,
+        spec,
+        pack,
+        limits,
+        language=language,
+        signature=f"typed:{signed}" if signed else "",
+        adult=adult,
+        guided=guided,
+        rehearse=rehearse,
+        look_alike_of=None if look_alike_of is None else PersonId(look_alike_of),
+    )
     with _faces(data_dir) as client, _bar() as on_progress:
         result = flow.add(client, question, on_progress)
+        if copy is not None and result["person"] is not None:
+            result["copy"] = str(_write_copy(client, question, result["person"], copy))
     if result["person"] is None:
         emit(result, as_json, words.refusal(result["reason"], result["detail"]))
         return EXIT_NO
-    human = "Enrolled {person}: {samples} samples, quality {quality}, mandate {mandate}."
-    emit(result, as_json, human.format(**result))
+    emit(result, as_json, words.enrolled(result))
     return 0
+
+
+def _write_copy(client: FacesClient, question: EnrolPerson, person: str, path: Path) -> Path:
+    """Write the customer's copy of what they agreed to, and show its code on a terminal."""
+    text = staff_flow.consent(client, question.language, question.consent_version)
+    when = flow.show(client, person)["enrolled_at"]
+    agreement = Agreement(text, person, when, question.signature)
+    write_copy(path, agreement)
+    if sys.stderr.isatty():
+        segno.make(code_content(agreement), micro=False).terminal(out=sys.stderr, compact=True)
+    return path
 
 
 @enrol.command(name="list")
@@ -232,6 +280,8 @@ def _bar() -> Iterator[Callable[[Progress], None]]:
             if step.detail and step.detail != shown:
                 shown = step.detail
                 tqdm.write(f"The customer approves the mandate here: {shown}", file=sys.stderr)
+                if sys.stderr.isatty():
+                    segno.make(shown, micro=False).terminal(out=sys.stderr, compact=True)
             bar.set_description_str(words.progress(step.code), refresh=False)
             bar.total = step.total or None
             bar.n = step.done

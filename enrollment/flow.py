@@ -99,13 +99,21 @@ def add(client: FacesClient, person: EnrolPerson, on_progress: OnProgress) -> di
 
     Returns:
         `person`, `samples`, `quality`, `mandate`, `account_hint`; or `person` None with `reason`
-        and `detail`.
+        and `detail`. Where there is more to say also `poses`, `pin_always` and `rehearsal`; or
+        who looks the same: `looks_like`, `score`, `threshold`.
     """
     either = cast("type[Enrolled | EnrolRefused]", Enrolled | EnrolRefused)
     answer = client.call(person, either, timeout_s=SILENCE_S_MAX, on_progress=on_progress)
     match answer:
         case EnrolRefused(reason, detail):
-            return {"person": None, "reason": reason, "detail": detail}
+            found: dict[str, Any] = {"person": None, "reason": reason, "detail": detail}
+            if answer.person is not None:
+                found |= {
+                    "looks_like": answer.person,
+                    "score": answer.score,
+                    "threshold": answer.threshold,
+                }
+            return found
         case Enrolled():
             return {
                 "person": answer.person,
@@ -113,7 +121,30 @@ def add(client: FacesClient, person: EnrolPerson, on_progress: OnProgress) -> di
                 "quality": answer.quality,
                 "mandate": answer.mandate.value,
                 "account_hint": answer.account_hint,
+                **_more(answer),
             }
+
+
+def _more(answer: Enrolled) -> dict[str, Any]:
+    """Return what only some enrolments have to say."""
+    more: dict[str, Any] = {}
+    if answer.poses:
+        more["poses"] = [
+            {"pose": it.pose, "samples": it.samples, "skipped": it.skipped} for it in answer.poses
+        ]
+    if answer.pin_always:
+        more["pin_always"] = answer.pin_always
+    if answer.rehearsal is not None:
+        tried = answer.rehearsal
+        more["rehearsal"] = {
+            "recognised": tried.recognised,
+            "reason": tried.reason,
+            "asked": list(tried.asked),
+            "why": list(tried.why),
+            "score": tried.score,
+            "seconds": tried.seconds,
+        }
+    return more
 
 
 def everybody(client: FacesClient) -> list[dict[str, Any]]:
@@ -150,4 +181,6 @@ def _visible(person: PersonSummary) -> dict[str, Any]:
         "consent_version": person.consent_version,
         "enrolled_at": person.enrolled_at,
         "state": person.state,
+        "pin_always": person.pin_always,
+        "look_alikes": list(person.look_alikes),
     }

@@ -5,9 +5,16 @@ A code without words of its own is shown as it is, spaced; nothing is hidden.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 PROGRESS = {
     "checking": "checking what was typed",
     "looking": "taking samples",
+    "pose_plain": "look straight at the camera",
+    "pose_turn": "turn the head a little to one side",
+    "pose_glasses": "glasses off, or on; without any just wait",
+    "rehearsing": "rehearsing a payment: nothing is charged",
     "comparing": "looking for the same face",
     "keeping": "keeping the record",
     "mandate": "setting up the mandate",
@@ -30,6 +37,10 @@ PROGRESS = {
 REFUSALS = {
     "phone_taken": "Somebody is enrolled with this number already.",
     "duplicate": "Somebody who looks the same is enrolled already.",
+    "look_alike": "Somebody who looks alike is enrolled. The same person is not enrolled twice;"
+    " if it is somebody else, a manager says so with --look-alike-of, and both need their PIN.",
+    "age_not_confirmed": "The customer was not asked whether they are 18 or older.",
+    "not_signed": "The customer has not signed.",
     "too_few_frames": "There were too few pictures.",
     "no_face": "No face was seen.",
     "two_faces": "More than one face was seen.",
@@ -68,6 +79,29 @@ def right_refused(reason: str, attempts_left: int | None) -> str:
 def progress(code: str) -> str:
     """Return a step of progress in words."""
     return PROGRESS.get(code, code.replace("_", " "))
+
+
+def enrolled(result: Mapping[str, Any]) -> str:
+    """Return what an enrolment came to, in words."""
+    lines = [
+        "Enrolled {person}: {samples} samples, quality {quality}, mandate {mandate}.".format(
+            **result
+        )
+    ]
+    skipped = [it["pose"] for it in result.get("poses", ()) if it["skipped"]]
+    if skipped:
+        lines.append(f"Not seen: {', '.join(skipped)}.")
+    if result.get("pin_always"):
+        lines.append("Somebody who looks alike is enrolled: both always need their PIN. Tell them.")
+    tried = result.get("rehearsal")
+    if tried is not None and not tried["recognised"]:
+        lines.append(f"The rehearsal did not recognise them: {progress(tried['reason'])}.")
+    elif tried is not None:
+        asked = " and ".join(it.replace("_", " ") for it in tried["asked"]) or "nothing more"
+        lines.append(f"The rehearsal recognised them; a payment would have asked for {asked}.")
+    if "copy" in result:
+        lines.append(f"The customer's copy is in {result['copy']}.")
+    return "\n".join(lines)
 
 
 def refusal(reason: str, detail: str) -> str:

@@ -379,6 +379,8 @@ class PersonSummary(Private, frozen=True, tag="person_summary"):
     consent_version: str
     enrolled_at: str
     state: str
+    pin_always: str = ""
+    look_alikes: tuple[PersonId, ...] = ()
 
 
 class People(Private, frozen=True, tag="people"):

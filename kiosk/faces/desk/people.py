@@ -61,4 +61,6 @@ def summary(person: Person) -> PersonSummary:
         consent_version=person.consent.version,
         enrolled_at=person.enrolled_at,
         state=person.state.value,
+        pin_always=person.pin_always,
+        look_alikes=person.look_alikes,
     )
