@@ -10,6 +10,9 @@ from kiosk.commands.common import data_option, emit, json_option
 from models.manifest import find_pack
 from models.store import current_pack
 
+GALLERY_MAX = 4_000_000
+"""People of a measurement: 4 GiB of floats a million at 512 dimensions, twice."""
+
 
 @click.group()
 def bench() -> None:
@@ -68,3 +71,51 @@ def liveness(
         bench_liveness.plot(found, plot)
     emit(told, as_json, bench_liveness.in_words(told))
     return 0 if told["sequences"]["apcer"] == 0 else 1
+
+
+def _sizes(_context: click.Context, _option: click.Parameter, value: str) -> tuple[int, ...]:
+    try:
+        sizes = tuple(int(part) for part in value.split(","))
+    except ValueError as error:
+        message = "give whole numbers with commas between them"
+        raise click.BadParameter(message) from error
+    if not sizes or not all(1 <= size <= GALLERY_MAX for size in sizes):
+        message = f"each from 1 to {GALLERY_MAX}"
+        raise click.BadParameter(message)
+    return sizes
+
+
+@bench.command()
+@click.option("--n", "sizes", default="10000,100000,1000000", show_default=True, callback=_sizes)
+@click.option("--dimension", type=click.IntRange(8, 4_096), default=512, show_default=True)
+@click.option(
+    "--effective", type=click.IntRange(0), default=0, help="Dimensions that are filled; 0: all."
+)
+@click.option("--rounds", type=click.IntRange(1, 1_000), default=15, show_default=True)
+@click.option("--threads", type=click.IntRange(1, 256), default=1, help="1: as the kiosk runs.")
+@click.option("--seed", type=click.IntRange(0), default=20_261_128, show_default=True)
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw a PNG.")
+@json_option
+def search(
+    *,
+    sizes: tuple[int, ...],
+    dimension: int,
+    effective: int,
+    rounds: int,
+    threads: int,
+    seed: int,
+    plot: Path | None,
+    as_json: bool,
+) -> int:
+    """Measure the gallery's search beside numpy, faiss, usearch and bare reading.
+
+    Exit 1 if it misses anybody or another engine is faster.
+    """
+    from kiosk.bench import search as bench_search  # noqa: PLC0415
+
+    plan = bench_search.Plan(
+        sizes, dimension, rounds, threads, seed, effective, str(plot.resolve()) if plot else ""
+    )
+    report = bench_search.run(plan)
+    emit(report, as_json, bench_search.in_words(report))
+    return 0 if report["ok"] else 1

@@ -124,8 +124,9 @@ class FacesService:
             )
 
     def detail(self) -> dict[str, str]:
-        """Tell the doctor whether this process could reach a network."""
-        return {"network": self._network()}
+        """Tell whether this process could reach a network, and its templates be swapped out."""
+        locked = "locked" if self._gallery.is_locked else "swappable"
+        return {"network": self._network(), "templates": locked}
 
     def for_peer(self, peer: Peer) -> PeerOfFaces:
         """Return who answers one connection, with nobody signed in yet."""

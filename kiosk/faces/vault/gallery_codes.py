@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from kiosk.faces.vault import locked
 
 LEVELS = 127
-SPREAD = 4.5
-"""Standard deviations of a random unit vector's coordinate that a step count covers. What is
-beyond is cut off, and counts as error."""
+SPREAD = 5.5
+"""Standard deviations of a random unit vector's coordinate that the levels cover. What is beyond
+is cut off and counts as error: at 5.5, one coordinate in 26 million."""
 ROUNDING = 2e-5
 """For float32: the scan's sum is told as one, and the exact scores are computed in it."""
 

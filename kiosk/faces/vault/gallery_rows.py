@@ -42,6 +42,13 @@ class _Block:
         self.codes = Codes(len(self.rows), self.rows.shape[1])
         self.codes.write(0, self.rows[: self.used])
 
+    def scores_of(self, places: NDArray[np.intp], probe: Vector) -> NDArray[np.float32]:
+        """Compare some rows, and leave no copy of them."""
+        gathered = self.rows[places]
+        scores = gathered @ probe
+        gathered.fill(0.0)
+        return np.asarray(scores, np.float32)
+
     @property
     def is_locked(self) -> bool:
         return self.floats.is_locked and (self.codes is None or self.codes.is_locked)
@@ -138,13 +145,15 @@ class Rows:
         blocks, places = np.divmod(rows, self._block_rows)
         for number in np.unique(blocks):
             here = blocks == number
-            gathered = self._blocks[number].rows[places[here]]
-            found[here] = gathered @ probe
-            gathered.fill(0.0)
+            found[here] = self._blocks[number].scores_of(places[here], probe)
         return found
 
     def best(self, probe: Vector, k: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
         """Return the k rows that score highest, and their scores, in no order."""
+        if len(self._blocks) == 1 and self._blocks[0].codes is None:
+            scores = self._blocks[0].rows[: self._blocks[0].used] @ probe
+            best = top(scores, k)
+            return best, scores[best]
         found = _Found(k)
         scanned: list[tuple[int, int]] = []
         for number, block in enumerate(self._blocks):
@@ -169,7 +178,7 @@ class Rows:
                 continue
             places, last, bound = block.codes.scan(probe, block.used, kept)
             rows = number * self._block_rows + places
-            found.add(rows, self.scores_of(rows, probe))
+            found.add(rows, block.scores_of(places, probe))
             limits.append((number, kept, last + bound))
         least = found.least
         return [(number, kept * WIDER) for number, kept, limit in limits if limit >= least]
@@ -224,8 +233,10 @@ class _Found:
         self.scores = np.zeros(0, np.float32)
 
     def add(self, rows: NDArray[np.intp], scores: NDArray[np.float32]) -> None:
-        self.rows, first = np.unique(np.concatenate([self.rows, rows]), return_index=True)
-        self.scores = np.concatenate([self.scores, scores])[first]
+        if len(self.rows):
+            rows, first = np.unique(np.concatenate([self.rows, rows]), return_index=True)
+            scores = np.concatenate([self.scores, scores])[first]
+        self.rows, self.scores = rows, scores
         best = top(self.scores, self.k)
         self.rows, self.scores = self.rows[best], self.scores[best]
 
