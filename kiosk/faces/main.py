@@ -126,6 +126,7 @@ class FacesProcess:
             payee=self._settings.payee,
             language=os.environ.get("SMILETILL_LANGUAGE") or self._settings.screen.language,
             staff_codes=self._settings.screen.staff_codes,
+            desk=self._desk,
         )
 
     def close(self) -> None:

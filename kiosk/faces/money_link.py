@@ -32,6 +32,7 @@ from kiosk.link.protocol import (
     Role,
     VerifyPin,
 )
+from kiosk.link.rights import PinProven, ProvePin
 from kiosk.link.sockets import LinkDownError
 
 AUTHORISE_S_MAX = 45.0
@@ -101,6 +102,14 @@ class MoneyLink:
         """Have a PIN checked, once: each asking counts as an attempt."""
         try:
             return self._connected().call(VerifyPin(alias, order_id, nonce, pin), PinVerdict)
+        except LinkDownError:
+            self.close()
+            raise
+
+    def prove_pin(self, alias: PayerAlias, pin: str) -> PinProven:
+        """Have a PIN checked without an order, once: each asking counts as an attempt."""
+        try:
+            return self._connected().call(ProvePin(alias, pin), PinProven)
         except LinkDownError:
             self.close()
             raise

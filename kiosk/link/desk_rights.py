@@ -91,10 +91,11 @@ class PausePerson(Message, frozen=True, tag="pause_person"):
 
 
 class ResumePerson(Private, frozen=True, tag="resume_person"):
-    """End the customer's own pause."""
+    """End the customer's own pause; `token` stands for a PIN that money compared before."""
 
     person: PersonId
     pin: str = ""
+    token: str = ""
 
 
 class LimitPerson(Private, frozen=True, tag="limit_person"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kiosk.domain.errors import SetupError
 from kiosk.domain.evidence import PadVerdict
@@ -14,6 +14,9 @@ from kiosk.domain.ids import OrderId, OrderNonce, PayerAlias, PersonId
 from kiosk.domain.mandate import DEFAULT_LIMITS, MandateFacts, MandateState
 from kiosk.domain.money import Money
 from kiosk.domain.order import Order, OrderState, Outcome
+from kiosk.domain.own_data import OwnData
+from kiosk.domain.own_data import effects as own_fx
+from kiosk.domain.own_data import events as own_ev
 from kiosk.domain.session import effects as fx
 from kiosk.domain.session import events as ev
 from kiosk.domain.session.look import Look
@@ -202,3 +205,37 @@ class FakeCashier:
         if code == STAFF_CODE:
             self.states[order_id] = OrderState.PAID_ELSEWHERE
         return code == STAFF_CODE
+
+
+@dataclass
+class FakeRegistrar:
+    """Desk and money for one customer with their own data."""
+
+    data: OwnData = field(
+        default_factory=lambda: OwnData(
+            "active", "2026-11-01T09:00:00+00:00", "2026-11-23", 9, "v1",
+            "2026-11-01T09:00:00+00:00", "", 3, "••42", DEFAULT_LIMITS, Money(0),
+        )
+    )  # fmt: skip
+    asked: list[own_fx.Question] = field(default_factory=list)
+    fails: str = ""
+
+    def answer(self, question: own_fx.Question) -> own_ev.Event:
+        self.asked.append(question)
+        if self.fails:
+            raise SetupError("no", code=self.fails, mend="mend")
+        match question:
+            case own_fx.ProvePin(pin=pin):
+                fits = pin == PIN
+                return own_ev.PinJudged(0, fits, "" if fits else "pin_wrong", "t" if fits else "")
+            case own_fx.AskData():
+                return own_ev.DataArrived(0, self.data)
+            case own_fx.Lower(limits=limits):
+                self.data = replace(self.data, limits=limits)
+            case own_fx.Pause():
+                self.data = replace(self.data, paused=True, state="paused")
+            case own_fx.Resume():
+                self.data = replace(self.data, paused=False, state="active")
+            case own_fx.Erase():
+                return own_ev.Erased(0, "c0ffee", whole=True)
+        return own_ev.Answered(0)

@@ -14,7 +14,7 @@ from kiosk.domain.session import SessionLimits
 from kiosk.domain.stepup import StepUpPolicy
 from kiosk.faces.screen.application import application, close_window, load_window
 from kiosk.faces.screen.session_model import SessionModel
-from tests.fakes.screen import FakeCashier, FakeLooker, order
+from tests.fakes.screen import FakeCashier, FakeLooker, FakeRegistrar, order
 
 WAIT_MS = 5_000
 
@@ -41,6 +41,7 @@ class Terminal:
     limits: SessionLimits = field(default_factory=SessionLimits)
     language: str = "en"
     staff_can_close: bool = True
+    registrar: FakeRegistrar | None = None
     warnings: list[str] = field(default_factory=list)
 
     def open(self) -> Terminal:
@@ -54,6 +55,7 @@ class Terminal:
             staff_can_close=self.staff_can_close,
             limits=self.limits,
             clock_ms=self.clock,
+            registrar=self.registrar,
         )
         self.engine, self.window = load_window({"session": self.model, "windowed": True})
         self.engine.warnings.connect(lambda found: self.warnings.extend(map(str, found)))

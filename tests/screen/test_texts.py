@@ -23,6 +23,8 @@ SOURCES = (
     "kiosk/faces/camera/device.py",
     "kiosk/faces/vision/room.py",
     "kiosk/faces/screen/session_model.py",
+    "kiosk/faces/screen/customs.py",
+    "kiosk/domain/own_data/machine.py",
     "kiosk/faces/screen/workers.py",
 )
 """Modules whose words of this form are reasons that may reach a customer."""
@@ -30,6 +32,8 @@ NO_REASONS = {
     # names of messages, topics, keys and seals between threads and parts
     "close", "event", "next", "note", "outcome", "state", "open", "watch", "pause", "claim", "wipe",
     "stop", "request", "money", "camera", "vision", "link", "en", "de", "phone_digits", "pin",
+    # what was done to one's own data: words of the screen
+    "left", "lowered", "paused", "resumed",
     "mandate_", "active", "pending", "rejected", "suspended", "revoked", "expired",
     # errors of set-up, shown by the command line
     "pack_version_differs", "linux",

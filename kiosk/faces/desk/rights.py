@@ -162,7 +162,7 @@ def change(tools: DeskTools, message: RightChange, staff: str) -> RightTaken:
         case PausePerson():
             return _pause(tools, person, staff)
         case ResumePerson():
-            return _resume(tools, person, message.pin, staff)
+            return _resume(tools, person, message, staff)
         case LimitPerson() | ChangePin():
             return _set(tools, person, message, staff)
 
@@ -204,11 +204,13 @@ def _pause(tools: DeskTools, person: Person, staff: str) -> RightTaken:
     return _taken(tools, person.person, done.facts, done.refusal)
 
 
-def _resume(tools: DeskTools, person: Person, pin: str, staff: str) -> RightTaken:
+def _resume(tools: DeskTools, person: Person, message: ResumePerson, staff: str) -> RightTaken:
     if person.state not in {PersonState.PAUSED, PersonState.ACTIVE}:
         raise PersonStateError(person.state.value)
     with tools.money(None) as money:
-        proof = _prove(money, person.alias, pin, staff)
+        proof = _Proof(token=message.token)
+        if not message.token:
+            proof = _prove(money, person.alias, message.pin, staff)
         if proof.reason:
             return _not_proven(tools, person.person, proof)
         question = ResumeMandate(person.alias, proof.token, proof.staff)

@@ -13,6 +13,7 @@ from kiosk.domain.order import Order, Outcome
 from kiosk.domain.session import Phase, Session
 from kiosk.domain.stepup import Factor
 from kiosk.faces.screen.entry import LENGTHS, Entry
+from kiosk.faces.screen.own_data import OwnData
 from kiosk.faces.screen.signals import ring
 from kiosk.faces.screen.texts import Texts
 from kiosk.faces.screen.views import Overlay, View, view_of
@@ -26,6 +27,8 @@ class Display(QObject):
 
     changed = Signal()
     smile_changed = Signal()
+    _own: OwnData
+    """A customer with their own data; made by the model, which has the threads."""
 
     def __init__(
         self, texts: Texts, payee: str, *, staff_can_close: bool, has_camera: bool
@@ -52,6 +55,9 @@ class Display(QObject):
         if self._session is not None:
             view = view_of(self._session, self._overlay, phone_given=bool(self._entry.phone))
             return View.ENROLLING if self._enrolling and view is View.OFFER else view
+        own = self._own.view()
+        if own is not None:
+            return own
         if self._offline:
             return View.OFFLINE
         return View.ENROLLING if self._enrolling else View.IDLE
@@ -96,14 +102,14 @@ class Display(QObject):
         """Return what the customer can do to be seen better."""
         session = self._session
         if session is None or session.phase is not Phase.PROBING or not session.hint:
-            return self._texts.words["looking_hint"]
+            return self._own.hint() or self._texts.words["looking_hint"]
         return self._texts.reason(session.hint).mend
 
     def ask_text(self) -> str:
         """Return, in one line, why digits or a PIN are asked for, or what was wrong with them."""
         session = self._session
         if session is None:
-            return ""
+            return self._own.refusal() or self._texts.words["own_pin_text"]
         if self.view_now() is View.STAFF:
             words = self._texts.words
             return words["staff_wrong"] if self._staff_wrong else words["staff_text"]
@@ -118,7 +124,8 @@ class Display(QObject):
         """Say whether the line above tells of something wrong."""
         session = self._session
         wrong = self._staff_wrong and self.view_now() is View.STAFF
-        return wrong or (session is not None and bool(session.refusal))
+        refused = bool(self._own.refusal()) if session is None else bool(session.refusal)
+        return wrong or refused
 
     def reason_text(self) -> str:
         """Return what happened."""
@@ -217,7 +224,17 @@ class Display(QObject):
 
     def is_looking(self) -> bool:
         """Say whether the camera is on, for the light that tells."""
-        return self._session is not None and self._session.camera_on
+        session = self._session
+        return self._own.is_looking() if session is None else session.camera_on
+
+    def can_own(self) -> bool:
+        """Say whether a customer may turn to their own data: never beside a payment."""
+        free = self._session is None and self._own.view() is None
+        return free and self._own.is_possible and not self._enrolling and not self._offline
+
+    def own_data(self) -> QObject:
+        """Return the session about one's own data."""
+        return self._own
 
     def words(self) -> dict[str, str]:
         """Return the words of the language."""
@@ -269,6 +286,8 @@ class Display(QObject):
     firstVisit = Property(bool, is_first_visit, notify=changed)  # noqa: N815
     staffCanClose = Property(bool, staff_can_close, notify=changed)  # noqa: N815
     looking = Property(bool, is_looking, notify=changed)
+    canOwn = Property(bool, can_own, notify=changed)  # noqa: N815
+    own = Property(QObject, own_data, constant=True)
     text = Property(dict, words, notify=changed)
 
 
@@ -278,5 +297,5 @@ _SHOWN = (
     Display.reason_text, Display.mend_text, Display.can_smile, Display.typed_length,
     Display.typed_phone, Display.can_enter, Display.can_press, Display.can_pay_other_way,
     Display.can_cancel, Display.can_retry, Display.must_be_seen, Display.is_interrupted,
-    Display.is_first_visit, Display.is_looking, Display.words,
+    Display.is_first_visit, Display.is_looking, Display.can_own, Display.words,
 )  # fmt: skip

@@ -10,6 +10,7 @@ LENGTHS = {
     View.DIGITS: (4, 4),
     View.PIN: (6, 6),
     View.PHONE_PIN: (6, 6),
+    View.OWN_PIN: (6, 6),
     View.PHONE: (6, 15),
     View.STAFF: (4, 8),
 }

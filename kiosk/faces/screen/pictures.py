@@ -14,6 +14,7 @@ from pathlib import Path
 from PySide6.QtCore import QEventLoop
 from PySide6.QtQuick import QQuickWindow
 
+from kiosk.domain import own_data as own
 from kiosk.domain.consent import Basis, SmileGauge
 from kiosk.domain.evidence import PadVerdict
 from kiosk.domain.identification import Identification
@@ -21,12 +22,15 @@ from kiosk.domain.ids import OrderId, PayerAlias, PersonId
 from kiosk.domain.mandate import DEFAULT_LIMITS, MandateFacts, MandateState
 from kiosk.domain.money import Money
 from kiosk.domain.order import Order, OrderLine, OrderState, Outcome
+from kiosk.domain.own_data import effects as fx
+from kiosk.domain.own_data import events as own_events
 from kiosk.domain.session import Phase, Session, new_session
 from kiosk.domain.session import events as ev
 from kiosk.domain.session.look import Look
 from kiosk.domain.stepup import Factor, Requirement, StepUpPolicy
 from kiosk.faces.screen.application import application, close_window, load_window
 from kiosk.faces.screen.session_model import SessionModel
+from kiosk.faces.screen.signals import ring
 from kiosk.faces.screen.views import Overlay, View
 from kiosk.faces.screen.workers import Question
 from kiosk.link.protocol import OrderOffer
@@ -61,6 +65,7 @@ class Pose:
     phone_given: bool = False
     enrolling: bool = False
     offline: bool = False
+    own: own.Session | None = None
 
 
 def poses() -> Iterator[Pose]:
@@ -104,7 +109,43 @@ def poses() -> Iterator[Pose]:
     yield Pose("not_paid", end(Outcome.NOT_PAID, "unknown_person"))
     yield Pose("cancelled", end(Outcome.CANCELLED, "customer_cancelled"))
     yield Pose("unknown", end(Outcome.UNKNOWN, "no_answer", sent=True))
+    yield from _own_poses()
     yield Pose("interrupted", end(Outcome.PAID, "settled", sent=True, must_be_seen=True))
+
+
+def _own_poses() -> Iterator[Pose]:
+    """Give every view of a customer with their own data."""
+    begun = own.new_session(0)
+    data = own.OwnData(
+        state="active",
+        enrolled_at="2026-11-01T09:00:00+00:00",
+        last_used="2026-11-23",
+        samples=9,
+        consent_version="v1",
+        consent_given_at="2026-11-01T09:00:00+00:00",
+        pin_always="look_alike",
+        payments_total=7,
+        account_hint="••42",
+        limits=DEFAULT_LIMITS,
+        spent_today=Money(2_480),
+    )
+    known = dataclasses.replace(begun, person=PersonId("p"), token="t", data=data)  # noqa: S106
+
+    def at(name: str, phase: own.Phase, session: own.Session = known, **more: object) -> Pose:
+        posed = dataclasses.replace(session, phase=phase, **more)  # type: ignore[arg-type]
+        return Pose(name, None, own=posed)
+
+    paused = dataclasses.replace(data, paused=True)
+    yield at("own_intro", own.Phase.INTRO, begun)
+    yield at("own_looking", own.Phase.PROBING, begun, camera_on=True)
+    yield at("own_pin", own.Phase.PIN, begun)
+    yield at("own_wait", own.Phase.LOADING, begun)
+    yield at("own_data", own.Phase.SHOWN)
+    yield at("own_data_paused", own.Phase.SHOWN, data=paused, done="paused")
+    yield at("own_limits", own.Phase.LIMITS)
+    yield at("own_erase", own.Phase.ERASING)
+    yield at("own_end", own.Phase.ENDED, begun, reason="own_erased", certificate="c1f0a2b3c4d5e6f7")
+    yield at("own_end_unknown", own.Phase.ENDED, begun, reason="own_unknown_person")
 
 
 _ALL = QEventLoop.ProcessEventsFlag.AllEvents
@@ -135,6 +176,13 @@ class _NoCashier:
         raise AssertionError(order_id, len(code))
 
 
+class _NoRegistrar:
+    """Stands where desk and money would be."""
+
+    def answer(self, question: fx.Question) -> own_events.Event:
+        raise AssertionError(type(question).__name__)
+
+
 class PosedModel(SessionModel):
     """A model that holds still."""
 
@@ -147,6 +195,7 @@ class PosedModel(SessionModel):
             payee=_ORDER.payee,
             language=language,
             staff_can_close=True,
+            registrar=_NoRegistrar(),
         )
 
     def pose(self, pose: Pose) -> View:
@@ -154,6 +203,8 @@ class PosedModel(SessionModel):
         self._session = pose.session
         self._overlay = pose.overlay
         self._enrolling, self._offline = pose.enrolling, pose.offline
+        self._own.session = pose.own
+        ring(self._own.changed)
         self._entry.clear()
         self._entry.phone = "0" if pose.phone_given else ""
         self._entry.digits = "07700900123"[: pose.typed]

@@ -24,35 +24,14 @@ from kiosk.domain.session import effects as fx
 from kiosk.domain.session import events as ev
 from kiosk.domain.session.look import Look, meaning
 from kiosk.domain.stepup import StepUpPolicy
+from kiosk.faces.screen import customs
 from kiosk.faces.screen.display import Display
+from kiosk.faces.screen.own_data import OwnData, Registrar
 from kiosk.faces.screen.signals import ring
 from kiosk.faces.screen.texts import Texts
 from kiosk.faces.screen.views import Overlay, View
 from kiosk.faces.screen.workers import Cashier, LinkWorker, Looker, Trouble, VisionWorker
 from kiosk.link.protocol import OrderOffer
-
-TICK_MS = 100
-STATE_EVERY_MS = 1_000
-"""How often the till is asked whether it took the order back."""
-OUTCOME_EVERY_MS = 500
-LATE_NEWS_EVERY_MS = 2_000
-RETRY_MS = 1_000
-"""Pause after money could not be reached."""
-TRIES_KEPT = 100
-"""Orders whose tries are remembered; the oldest goes first."""
-
-_BEFORE_SEND = frozenset(Phase) - {Phase.AUTHORISING, Phase.ENDED, Phase.CLOSED}
-_WATCHED = {Phase.PROBING, Phase.FACTS, Phase.CONFIRMING}
-"""Phases in which the eyes look; while the customer types they look at the pad, so eyes pause."""
-_GIVEN_BACK = {"customer_cancelled", "nobody_came"}
-"""Why an order goes back to the till; any other reason came from there."""
-_TAKEN = {
-    OrderState.CANCELLED: "order_taken_back",
-    OrderState.PAID_ELSEWHERE: "paid_elsewhere",
-    OrderState.PAID: "already_paid",
-    OrderState.IN_FLIGHT: "order_busy",
-    OrderState.UNKNOWN: "order_busy",
-}
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +52,7 @@ class SessionModel(Display):
         staff_can_close: Whether staff have codes to close a bill with.
         limits: Times of a session.
         clock_ms: A monotonic clock in milliseconds.
+        registrar: Desk and money for a customer's own data, for the link thread; None: not here.
     """
 
     enrolling_changed = Signal(bool)
@@ -89,6 +69,7 @@ class SessionModel(Display):
         staff_can_close: bool = False,
         limits: SessionLimits | None = None,
         clock_ms: Callable[[], int] = _monotonic_ms,
+        registrar: Registrar | None = None,
     ) -> None:
         """Wire the threads; `start` starts them."""
         super().__init__(
@@ -108,6 +89,14 @@ class SessionModel(Display):
         self._vision = None if looker is None else VisionWorker(looker)
         self._link = LinkWorker()
         self._link.answered.connect(self._on_answer)
+        self._own = OwnData(
+            registrar,
+            self._vision,
+            self._link,
+            texts=lambda: self._texts,
+            clock_ms=clock_ms,
+            on_change=self._on_own,
+        )
         if self._vision is not None:
             self._vision.looked.connect(self._on_look)
             self._vision.ended.connect(self._on_last_look)
@@ -115,7 +104,7 @@ class SessionModel(Display):
             self._vision.failed.connect(self._on_blind)
         self.enrolling_changed.connect(self._on_enrolling)
         self._timer = QTimer(self)
-        self._timer.setInterval(TICK_MS)
+        self._timer.setInterval(customs.TICK_MS)
         self._timer.timeout.connect(self.tick)
 
     def start(self) -> None:
@@ -154,7 +143,7 @@ class SessionModel(Display):
     def otherWays(self) -> None:  # noqa: N802 - a slot of QML
         """Open the other ways to pay; a face that is being looked at is forgotten at once."""
         session = self._session
-        if session is None or session.phase not in _BEFORE_SEND:
+        if session is None or session.phase not in customs.BEFORE_SEND:
             return
         if session.phase not in {Phase.OFFERED, Phase.PHONE}:
             self._feed(ev.PhoneChosen(self._clock_ms()))
@@ -171,6 +160,14 @@ class SessionModel(Display):
         """Pay at the till: staff type a code."""
         if self._staff_can_close:
             self._open(Overlay.STAFF)
+
+    @Slot()
+    def turnToOwn(self) -> None:  # noqa: N802 - a slot of QML
+        """Turn to one's own data; an order that comes meanwhile waits at the till."""
+        if self.can_own():
+            self._ticket += 1  # so that an order that is on its way is asked for again
+            self._asking.clear()
+            self._own.begin()
 
     @Slot()
     def about(self) -> None:
@@ -193,6 +190,7 @@ class SessionModel(Display):
         view = self.view_now()
         if not self._entry.type(digit, view):
             return
+        self._own.touch()
         self._feed(ev.Typing(self._clock_ms()))
         if view is View.DIGITS and self._entry.is_enough(view):
             self.enter()
@@ -202,6 +200,7 @@ class SessionModel(Display):
     def eraseDigit(self) -> None:  # noqa: N802 - a slot of QML
         """Take the last digit back."""
         self._entry.erase()
+        self._own.touch()
         self._feed(ev.Typing(self._clock_ms()))
 
     @Slot()
@@ -224,6 +223,8 @@ class SessionModel(Display):
                 self._feed(ev.PhoneTyped(now_ms, phone, typed))
             case View.STAFF:
                 self._close_elsewhere(typed)
+            case View.OWN_PIN:
+                self._own.type_pin(typed)
             case _:
                 pass
 
@@ -273,7 +274,8 @@ class SessionModel(Display):
         """Let time pass; ask again what has to be asked again."""
         now_ms, session = self._clock_ms(), self._session
         if session is None:
-            if now_ms >= self._next_at_ms:
+            self._own.tick()
+            if now_ms >= self._next_at_ms and self._own.session is None:
                 self._ask_next()
             return
         self._feed(ev.Tick(now_ms))
@@ -281,13 +283,22 @@ class SessionModel(Display):
         if session is None:
             return
         if session.phase is Phase.AUTHORISING and "event" not in self._asking:
-            self._ask_outcome(OUTCOME_EVERY_MS)
+            self._ask_outcome(customs.OUTCOME_EVERY_MS)
         elif session.phase is Phase.ENDED and session.outcome is Outcome.UNKNOWN:
-            self._ask_outcome(LATE_NEWS_EVERY_MS)
-        elif session.phase in _BEFORE_SEND and now_ms >= self._state_at_ms and not self._asking:
-            self._state_at_ms = now_ms + STATE_EVERY_MS
+            self._ask_outcome(customs.LATE_NEWS_EVERY_MS)
+        elif (
+            session.phase in customs.BEFORE_SEND
+            and now_ms >= self._state_at_ms
+            and not self._asking
+        ):
+            self._state_at_ms = now_ms + customs.STATE_EVERY_MS
             order_id = session.order.order_id
             self._ask("state", lambda: self._cashier.state(order_id))
+
+    def _on_own(self) -> None:
+        if self._own.view() is not View.OWN_PIN:
+            self._entry.clear()
+        self._refresh()
 
     def _ask_outcome(self, every_ms: int) -> None:
         now_ms = self._clock_ms()
@@ -314,7 +325,7 @@ class SessionModel(Display):
         self._entry.clear()
         if session.phase not in {Phase.OFFERED, Phase.PHONE}:
             self._overlay = Overlay.NONE
-        watch = session.camera_on and session.phase in _WATCHED
+        watch = session.camera_on and session.phase in customs.WATCHED
         if watch is not self._watching and self._vision is not None:
             self._watching = watch
             if session.camera_on:
@@ -329,9 +340,9 @@ class SessionModel(Display):
         if session.outcome is Outcome.NOT_PAID and session.pressed_ms is not None:
             tries = self._tries.pop(order_id, 0) + 1
             self._tries[order_id] = tries
-            if len(self._tries) > TRIES_KEPT:
+            if len(self._tries) > customs.TRIES_KEPT:
                 del self._tries[next(iter(self._tries))]
-        if session.outcome is Outcome.CANCELLED and reason in _GIVEN_BACK:
+        if session.outcome is Outcome.CANCELLED and reason in customs.GIVEN_BACK:
             self._ask("note", lambda: self._cashier.take_back(order_id, reason))
 
     def _closed(self, session: Session) -> None:
@@ -361,7 +372,7 @@ class SessionModel(Display):
             case fx.ShowAmount():
                 pass  # The view says when it is painted: `amountOnScreen`.
             case fx.AskOutcome():
-                self._outcome_at_ms = self._clock_ms() + OUTCOME_EVERY_MS
+                self._outcome_at_ms = self._clock_ms() + customs.OUTCOME_EVERY_MS
             case question:
                 self._ask("event", lambda: self._cashier.answer(question))
 
@@ -391,8 +402,8 @@ class SessionModel(Display):
             case "event" | "outcome" | "state", Trouble(code=code):
                 logger.warning("money could not be asked: %s", code)
                 self._feed(ev.LinkLost(self._clock_ms()))
-            case "state", OrderState() if answer in _TAKEN:
-                self._feed(ev.Cancelled(self._clock_ms(), _TAKEN[answer]))
+            case "state", OrderState() if answer in customs.TAKEN:
+                self._feed(ev.Cancelled(self._clock_ms(), customs.TAKEN[answer]))
             case "close", _:
                 self._on_close(closed=answer is True)
             case _:
@@ -406,14 +417,14 @@ class SessionModel(Display):
         else:
             self._then, self._press_next = None, False
             # The call itself waits for an order; only one that failed at once is paused after.
-            self._next_at_ms = now_ms + (RETRY_MS if self._offline else 0)
+            self._next_at_ms = now_ms + (customs.RETRY_MS if self._offline else 0)
             if not self._offline:
                 self._ask_next()
         self._refresh()
 
     def _begin(self, offer: OrderOffer, now_ms: int) -> None:
         order = offer.order
-        self._state_at_ms = now_ms + STATE_EVERY_MS
+        self._state_at_ms = now_ms + customs.STATE_EVERY_MS
         self._outcome_at_ms = now_ms
         self._watching = False
         self._entry.clear()

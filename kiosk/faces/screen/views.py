@@ -34,6 +34,15 @@ class View(enum.Enum):
     NOT_PAID = "not_paid"
     CANCELLED = "cancelled"
     UNKNOWN = "unknown"
+    OWN_INTRO = "own_intro"
+    """From here on: a customer with their own data."""
+    OWN_LOOKING = "own_looking"
+    OWN_PIN = "own_pin"
+    OWN_WAIT = "own_wait"
+    OWN_DATA = "own_data"
+    OWN_LIMITS = "own_limits"
+    OWN_ERASE = "own_erase"
+    OWN_END = "own_end"
 
 
 class Overlay(enum.Enum):

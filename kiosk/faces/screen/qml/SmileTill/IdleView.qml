@@ -35,5 +35,13 @@ Page {
             text: root.session.payeeText
             font.weight: Font.DemiBold
         }
+        BigButton {
+            objectName: "ownData"
+            anchors.horizontalCenter: parent.horizontalCenter
+            visible: root.session.canOwn
+            text: root.session.text["own_button"]
+            font.pixelSize: Theme.body
+            onClicked: root.session.turnToOwn()
+        }
     }
 }

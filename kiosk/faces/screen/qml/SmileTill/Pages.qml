@@ -9,7 +9,9 @@ Loader {
         "idle": idle, "offline": offline, "enrolling": enrolling, "offer": offer, "about": about,
         "other": other, "staff": staff, "looking": looking, "checking": checking, "digits": digits,
         "pin": pin, "phone": phone, "phone_pin": phonePin, "confirm": confirm, "paying": paying,
-        "paid": paid, "not_paid": notPaid, "cancelled": cancelled, "unknown": unknown
+        "paid": paid, "not_paid": notPaid, "cancelled": cancelled, "unknown": unknown,
+        "own_intro": ownIntro, "own_looking": looking, "own_pin": ownPin, "own_wait": checking,
+        "own_data": ownData, "own_limits": ownLimits, "own_erase": ownErase, "own_end": ownEnd
     })
 
     focus: true
@@ -34,4 +36,10 @@ Loader {
     Component { id: notPaid; ResultView { session: root.session; kind: "not_paid" } }
     Component { id: cancelled; ResultView { session: root.session; kind: "cancelled" } }
     Component { id: unknown; ResultView { session: root.session; kind: "unknown" } }
+    Component { id: ownIntro; OwnIntroView { session: root.session } }
+    Component { id: ownPin; EntryView { session: root.session; kind: "own_pin"; focus: true } }
+    Component { id: ownData; OwnDataView { session: root.session } }
+    Component { id: ownLimits; OwnLimitsView { session: root.session } }
+    Component { id: ownErase; OwnEraseView { session: root.session } }
+    Component { id: ownEnd; OwnEndView { session: root.session } }
 }

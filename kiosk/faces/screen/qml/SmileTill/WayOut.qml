@@ -28,6 +28,18 @@ RowLayout {
         onClicked: root.session.back()
     }
     Small {
+        objectName: "ownBack"
+        visible: root.view === "own_limits" || root.view === "own_erase"
+        text: root.session.text["back"]
+        onClicked: root.session.own.back()
+    }
+    Small {
+        objectName: "ownLeave"
+        visible: root.view.startsWith("own_") && root.view !== "own_end"
+        text: root.session.text["own_leave"]
+        onClicked: root.session.own.leave()
+    }
+    Small {
         objectName: "cancel"
         visible: root.session.canCancel && root.view !== "about"
         text: root.session.text["cancel"]
@@ -44,7 +56,7 @@ RowLayout {
     }
     Small {
         objectName: "language"
-        visible: ["idle", "offline", "enrolling", "offer"].includes(root.view)
+        visible: ["idle", "offline", "enrolling", "offer", "own_intro", "own_data"].includes(root.view)
         text: root.session.text["other_language"]
         onClicked: root.session.otherLanguage()
     }
