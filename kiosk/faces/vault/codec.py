@@ -1,11 +1,30 @@
 """From values to sealed rows and back: which part of a person is sealed under what, and for where.
 
-Keys: the store's key gives one key a purpose; the wrapping key wraps each person's data key; the
-data key seals head, identity, link, consent and templates.
-Nothing here touches the disk; rows are plain tuples and dictionaries.
+A person is four parts, each in a table of its own, sealed under a data key of its own, which is
+wrapped under the store's key for that table:
 
-Invariants: a row opens only in its own table, for its own person, pack, version and number; a
-person whose head names other templates than the rows given is damaged.
+    table      holds                                          row number
+    person     the head: state, dates, where the rest lies    grows with every enrolment
+    consent    what was agreed to, under the head's data key  the number of the person's row
+    identity   name and phone number                          random
+    account    the alias that money knows                     random
+    template   the vectors, rotated (`transform.py`)          random
+
+The claim (mission.md, R7): whoever holds the whole file and one of the store's keys for these
+tables learns what stands in that one table, and nothing that joins it to another table's content.
+The template key alone gives vectors without name, number, alias, date or id; the identity key alone
+names without a face, an alias or a date; the account key alone aliases. Row numbers of these three
+are drawn at random, so neither number nor order joins them; no row of theirs names the person, in
+the clear or as associated data. Only the head, under a key that opens neither name, nor face, nor
+alias, says which rows belong together.
+Not claimed: the places of rows inside the pages of the file, which tell somebody with two of the
+keys the order in which rows of one page were written, until `VACUUM`; and anything about whoever
+holds the store's key, from which all of these are derived.
+
+Nothing here touches the disk; rows are plain tuples and dictionaries.
+Invariants: a row opens only in its own table and under its own number, a template also only for
+its pack, a head only for its person and version. A part is never written twice: what changes gets a
+new number and a new key, so that an older one cannot be put back.
 """
 
 from __future__ import annotations
@@ -13,11 +32,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from kiosk.domain.ids import PackId, PersonId
 from kiosk.faces.vault.envelope import KEY_BYTES, new_key, place, seal, unseal, wipe
@@ -26,24 +48,31 @@ from kiosk.faces.vault.keys import subkey
 from kiosk.faces.vault.records import (
     DIMENSION_MAX,
     SAMPLES_MAX,
+    Account,
     Census,
     ConsentRecord,
     Head,
     Identity,
-    Link,
     NewPerson,
     OutboxEntry,
     Person,
     PersonState,
     Revocation,
     pack_struct,
-    pack_template,
     unpack_struct,
-    unpack_template,
 )
 
-PARTS = ("identity", "link", "consent")
-"""Tables with one row a person, besides `person` itself."""
+FORMAT = "3"
+"""Version of the store's format; part of every record's associated data."""
+PARTS = ("identity", "account", "template")
+"""Tables whose rows carry a wrapped key of their own, besides `person`."""
+CHUNK_BYTES = 2_560
+"""Templates are cut to rows of this size: six share a page of 16 KiB, whatever their dimension.
+A row above half a page would leave the other half empty (measured: 1.5 times the data)."""
+ROW_ID_BITS = 62
+
+Row = dict[str, Any]
+_Part = TypeVar("_Part", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +86,35 @@ class Kept:
 
 
 class StoreKeys:
-    """The keys derived from the store's key."""
+    """The keys derived from the store's key, one a purpose."""
 
     def __init__(self, store_key: bytes | bytearray) -> None:
         """Derive one key for each purpose."""
-        self.wrapping = subkey(store_key, "vault wrapping")
+        self.head = subkey(store_key, "vault head")
+        self.identity = subkey(store_key, "vault identity")
+        self.account = subkey(store_key, "vault account")
+        self.template = subkey(store_key, "vault template")
+        self.transform = subkey(store_key, "vault transform")
         self.census = subkey(store_key, "vault census")
         self.outbox = subkey(store_key, "vault outbox")
+        self.proof = subkey(store_key, "vault proof")
+        self.before_3 = subkey(store_key, "vault wrapping")
+        """Wraps the data keys of stores that are older than version 3."""
 
     def wipe(self) -> None:
         """Overwrite them."""
-        for key in (self.wrapping, self.census, self.outbox):
+        for key in vars(self).values():
             wipe(key)
+
+    def of_part(self, table: str) -> bytearray:
+        """Return the key that wraps the data keys of a table."""
+        keys = {
+            "identity": self.identity,
+            "account": self.account,
+            "template": self.template,
+            "proof": self.proof,
+        }
+        return keys[table]
 
     def fingerprint(self, kind: str, name: str, version: int, record: bytes) -> bytes:
         """Return 32 bytes that stand for one row in the census."""
@@ -96,13 +142,24 @@ class StoreKeys:
         plain = unseal(self.outbox, record, place("outbox", str(entry)))
         return OutboxEntry(entry, unpack_struct(plain, Revocation).alias)
 
+    def seal_space(self, number: int, secret: bytes) -> bytes:
+        """Seal the secret of a rotation for its row."""
+        return seal(self.transform, secret, place("transform", str(number), FORMAT))
+
+    def open_space(self, number: int, record: object) -> bytearray:
+        """Open it."""
+        secret = bytearray(unseal(self.transform, record, place("transform", str(number), FORMAT)))
+        if len(secret) != KEY_BYTES:
+            raise RecordDamagedError
+        return secret
+
     def person_mark(self, person: PersonId, version: int, wrapped_key: bytes) -> bytes:
         """Return the fingerprint of a person's row."""
         return self.fingerprint("person", person, version, wrapped_key)
 
-    def outbox_mark(self, entry: int, record: bytes) -> bytes:
-        """Return the fingerprint of an outbox row."""
-        return self.fingerprint("outbox", str(entry), 1, record)
+    def row_mark(self, table: str, number: int, record: bytes) -> bytes:
+        """Return the fingerprint of a row of outbox, transform or proof."""
+        return self.fingerprint(table, str(number), 1, record)
 
 
 def new_person_id() -> PersonId:
@@ -111,65 +168,63 @@ def new_person_id() -> PersonId:
 
 
 def seal_new(
-    keys: StoreKeys, new: NewPerson, person: PersonId, row: int, first_template: int
-) -> tuple[Kept, dict[str, list[dict[str, Any]]]]:
-    """Seal a new, pending person under a data key of their own.
+    keys: StoreKeys, new: NewPerson, rotated: NDArray[np.float32], space: int, row: int
+) -> tuple[PersonId, Kept, dict[str, list[Row]]]:
+    """Seal a new, pending person, every part under a data key of its own.
 
     Args:
         keys: The store's.
         new: Who.
-        person: Their id.
+        rotated: Their vectors under the rotation of `space`.
+        space: Number of the store's newest rotation.
         row: Free row number in `person`.
-        first_template: First of enough free row numbers in `template`.
 
     Returns:
-        What stays in memory, and the rows by table.
+        Their id, what stays in memory, and the rows by table.
     """
-    vectors = new.vectors()
-    numbers = tuple(range(first_template, first_template + len(vectors)))
+    person = new_person_id()
+    rows: dict[str, list[Row]] = {
+        "identity": [seal_part(keys, "identity", Identity(new.name, new.phone))],
+        "account": [seal_part(keys, "account", Account(new.alias))],
+        "template": seal_template(keys, new.pack, rotated),
+    }
     head = Head(
         state=PersonState.PENDING,
         pack=new.pack,
         quality=new.quality,
         enrolled_at=new.enrolled_at,
-        dimension=vectors.shape[1],
+        dimension=rotated.shape[1],
         sample_count=new.sample_count,
-        templates=numbers,
+        vectors=len(rotated),
+        space=space,
+        identity=rows["identity"][0]["id"],
+        account=rows["account"][0]["id"],
+        template=rows["template"][0]["id"],
         adult_confirmed=new.adult_confirmed,
         pin_always=new.pin_always,
         look_alikes=new.look_alikes,
     )
+    return person, *seal_person(keys, person, head, new.consent, row, rows)
+
+
+def seal_person(
+    keys: StoreKeys,
+    person: PersonId,
+    head: Head,
+    consent: ConsentRecord,
+    row: int,
+    rows: dict[str, list[Row]],
+) -> tuple[Kept, dict[str, list[Row]]]:
+    """Seal head and consent of a person whose other parts are `rows` already."""
     key = new_key()
     try:
-        wrapped = seal(keys.wrapping, bytes(key), place("person", person))
-        rows: dict[str, list[dict[str, Any]]] = {
-            "person": [
-                {
-                    "id": row,
-                    "person": person,
-                    "version": 1,
-                    "wrapped_key": wrapped,
-                    "head": seal(key, pack_struct(head), _head_place(person, 1)),
-                }
-            ],
-            "template": [
-                {
-                    "id": number,
-                    "owner": row,
-                    "pack": new.pack,
-                    "record": seal(
-                        key, pack_template(vector), _template_place(person, new.pack, number)
-                    ),
-                }
-                for number, vector in zip(numbers, vectors, strict=True)
-            ],
-        }
-        parts = (Identity(new.name, new.phone), Link(new.alias), new.consent)
-        for table, part in zip(PARTS, parts, strict=True):
-            record = seal(key, pack_struct(part), place(table, person, new.pack))
-            rows[table] = [{"id": row, "record": record}]
+        wrapped = seal(keys.head, bytes(key), place("person", person))
+        sealed = seal(key, pack_struct(head), _head_place(person, 1))
+        agreed = seal(key, pack_struct(consent), _consent_place(person, head.consent))
     finally:
         wipe(key)
+    columns = {"id": row, "person": person, "version": 1, "wrapped_key": wrapped, "head": sealed}
+    rows = {**rows, "person": [columns], "consent": [{"id": row, "record": agreed}]}
     return Kept(row, 1, wrapped, head), rows
 
 
@@ -177,86 +232,138 @@ def reseal_head(
     keys: StoreKeys, person: PersonId, wrapped_key: bytes, version: int, head: Head
 ) -> bytes:
     """Seal a changed head for a new version of a person's row."""
-    key = _unwrap(keys, person, wrapped_key)
+    key = _unwrap(keys.head, wrapped_key, place("person", person))
     try:
         return seal(key, pack_struct(head), _head_place(person, version))
     finally:
         wipe(key)
 
 
-def open_head(keys: StoreKeys, columns: Sequence[Any]) -> tuple[PersonId, Kept]:
-    """Prove a row of `person`: id, person, version, wrapped_key, head.
+def open_head(
+    keys: StoreKeys, columns: Sequence[Any], consent: object
+) -> tuple[PersonId, Kept, ConsentRecord]:
+    """Prove a row of `person` (id, person, version, wrapped_key, head) and its consent.
+
+    Raises:
+        RecordDamagedError: One is not what was written.
+    """
+    row, name, version, wrapped, sealed_head = columns
+    if not (isinstance(row, int) and isinstance(name, str) and isinstance(version, int)):
+        raise RecordDamagedError
+    person = PersonId(name)
+    key = _unwrap(keys.head, wrapped, place("person", person))
+    try:
+        head = unpack_struct(unseal(key, sealed_head, _head_place(person, version)), Head)
+        agreed = unseal(key, consent, _consent_place(person, head.consent))
+    finally:
+        wipe(key)
+    if not (2 <= head.vectors <= SAMPLES_MAX + 1 and 1 <= head.dimension <= DIMENSION_MAX):
+        raise RecordDamagedError
+    return person, Kept(row, version, wrapped, head), unpack_struct(agreed, ConsentRecord)
+
+
+def seal_part(keys: StoreKeys, table: str, part: msgspec.Struct) -> Row:
+    """Seal a part of somebody under a new number and a new key of its own."""
+    number = _new_row_id()
+    key = new_key()
+    try:
+        return {
+            "id": number,
+            "wrapped_key": seal(keys.of_part(table), bytes(key), _key_place(table, number)),
+            "record": seal(key, pack_struct(part), _part_place(table, number)),
+        }
+    finally:
+        wipe(key)
+
+
+def open_part(keys: StoreKeys, table: str, columns: Sequence[Any], kind: type[_Part]) -> _Part:
+    """Open a row of `identity` or `account`: id, wrapped_key, record.
 
     Raises:
         RecordDamagedError: It is not what was written.
     """
-    row, person, version, wrapped, sealed_head = columns
-    if not (isinstance(row, int) and isinstance(person, str) and isinstance(version, int)):
-        raise RecordDamagedError
-    key = _unwrap(keys, PersonId(person), wrapped)
+    number, wrapped, record = columns
+    key = _unwrap(keys.of_part(table), wrapped, _key_place(table, number))
     try:
-        plain = unseal(key, sealed_head, _head_place(PersonId(person), version))
+        return unpack_struct(unseal(key, record, _part_place(table, number)), kind)
     finally:
         wipe(key)
-    head = unpack_struct(plain, Head)
-    if not (2 <= len(head.templates) <= SAMPLES_MAX + 1 and 1 <= head.dimension <= DIMENSION_MAX):
-        raise RecordDamagedError
-    return PersonId(person), Kept(row, version, wrapped, head)
 
 
-def open_person(
-    keys: StoreKeys,
-    person: PersonId,
-    kept: Kept,
-    parts: Sequence[object],
-    templates: Sequence[Sequence[Any]],
-) -> Person:
-    """Open all of one person's rows.
+def chunk_count(head: Head) -> int:
+    """Return how many rows of `template` a person has."""
+    return -(-4 * head.vectors * head.dimension // CHUNK_BYTES)
 
-    Args:
-        keys: The store's.
-        person: Whose rows they are to be.
-        kept: Their proved row of `person`.
-        parts: The records of `PARTS`, in that order.
-        templates: Their rows of `template`: id, owner, pack, record.
+
+def seal_template(keys: StoreKeys, pack: PackId, rotated: NDArray[np.float32]) -> list[Row]:
+    """Seal all vectors of somebody under new, neighbouring numbers and a new key of their own."""
+    raw = np.ascontiguousarray(rotated, dtype="<f4").tobytes()
+    chunks = [raw[at : at + CHUNK_BYTES] for at in range(0, len(raw), CHUNK_BYTES)]
+    first = _new_row_id()
+    key = new_key()
+    try:
+        wrapped = seal(keys.template, bytes(key), _key_place("template", first))
+        return [
+            {
+                "id": first + at,
+                "wrapped_key": b"" if at else wrapped,
+                "record": seal(key, chunk, _template_place(first, pack, at, len(chunks))),
+            }
+            for at, chunk in enumerate(chunks)
+        ]
+    finally:
+        wipe(key)
+
+
+def open_template(
+    keys: StoreKeys, head: Head, rows: Sequence[Sequence[Any]]
+) -> NDArray[np.float32]:
+    """Open somebody's rows of `template` (id, wrapped_key, record), still rotated.
 
     Raises:
         RecordDamagedError: One is missing, foreign or changed.
     """
-    head = kept.head
-    claimed = [(number, owner, pack) for number, owner, pack, _ in templates]
-    if claimed != [(number, kept.row, head.pack) for number in head.templates]:
+    count = chunk_count(head)
+    if [row[0] for row in rows] != [*range(head.template, head.template + count)]:
         raise RecordDamagedError
-    key = _unwrap(keys, person, kept.wrapped_key)
+    if any(row[1] != b"" for row in rows[1:]):
+        raise RecordDamagedError
+    key = _unwrap(keys.template, rows[0][1], _key_place("template", head.template))
     try:
-        plain = [
-            unseal(key, record, place(table, person, head.pack))
-            for table, record in zip(PARTS, parts, strict=True)
+        chunks = [
+            unseal(key, record, _template_place(head.template, head.pack, at, count))
+            for at, (_, _, record) in enumerate(rows)
         ]
-        vectors = np.stack(
-            [
-                unpack_template(
-                    unseal(key, record, _template_place(person, head.pack, number)), head.dimension
-                )
-                for number, _, _, record in templates
-            ]
-        )
     finally:
         wipe(key)
-    identity = unpack_struct(plain[0], Identity)
+    raw = chunks[0] if count == 1 else b"".join(chunks)
+    if len(raw) != 4 * head.vectors * head.dimension:
+        raise RecordDamagedError
+    return np.frombuffer(raw, "<f4").reshape(head.vectors, head.dimension).astype(np.float32)
+
+
+def person_of(
+    person: PersonId,
+    head: Head,
+    consent: ConsentRecord,
+    identity: Identity,
+    account: Account,
+    vectors: NDArray[np.float32],
+) -> Person:
+    """Put the opened parts of one person together."""
     vectors.flags.writeable = False
     return Person(
         person=person,
         state=head.state,
         name=identity.name,
         phone=identity.phone,
-        alias=unpack_struct(plain[1], Link).alias,
-        pack=head.pack,
+        alias=account.alias,
+        pack=PackId(sys.intern(head.pack)),
         template=vectors[0],
         samples=vectors[1:],
         sample_count=head.sample_count,
         quality=head.quality,
-        consent=unpack_struct(plain[2], ConsentRecord),
+        consent=consent,
         enrolled_at=head.enrolled_at,
         adult_confirmed=head.adult_confirmed,
         pin_always=head.pin_always,
@@ -266,48 +373,63 @@ def open_person(
     )
 
 
-def rewrap_key(old: StoreKeys, new: StoreKeys, person: PersonId, wrapped_key: object) -> bytes:
-    """Wrap a person's data key under another store key.
+def rewrap_head(old: StoreKeys, new: StoreKeys, person: PersonId, wrapped_key: object) -> bytes:
+    """Wrap a head's data key under another store key.
 
     Raises:
         RecordDamagedError: It does not open under the old one.
     """
-    key = _unwrap(old, person, wrapped_key)
+    where = place("person", person)
+    return _rewrap(old.head, new.head, wrapped_key, where)
+
+
+def rewrap_part(
+    old: StoreKeys, new: StoreKeys, table: str, number: int, wrapped_key: object
+) -> bytes:
+    """Wrap the data key of a part under another store key.
+
+    Raises:
+        RecordDamagedError: It does not open under the old one.
+    """
+    where = _key_place(table, number)
+    return _rewrap(old.of_part(table), new.of_part(table), wrapped_key, where)
+
+
+def _rewrap(old: bytearray, new: bytearray, wrapped_key: object, where: bytes) -> bytes:
+    key = _unwrap(old, wrapped_key, where)
     try:
-        return seal(new.wrapping, bytes(key), place("person", person))
+        return seal(new, bytes(key), where)
     finally:
         wipe(key)
 
 
-def reseal_identity(
-    keys: StoreKeys,
-    person: PersonId,
-    kept: Kept,
-    record: object,
-    name: str | None,
-    phone: str | None,
-) -> tuple[Identity, bytes]:
-    """Return a person's identity with another name, number or both, and the record of it."""
-    where = place("identity", person, kept.head.pack)
-    key = _unwrap(keys, person, kept.wrapped_key)
-    try:
-        old = unpack_struct(unseal(key, record, where), Identity)
-        new = Identity(old.name if name is None else name, old.phone if phone is None else phone)
-        return new, seal(key, pack_struct(new), where)
-    finally:
-        wipe(key)
-
-
-def _unwrap(keys: StoreKeys, person: PersonId, wrapped_key: object) -> bytearray:
-    key = bytearray(unseal(keys.wrapping, wrapped_key, place("person", person)))
+def _unwrap(wrapping: bytearray, wrapped_key: object, where: bytes) -> bytearray:
+    key = bytearray(unseal(wrapping, wrapped_key, where))
     if len(key) != KEY_BYTES:
         raise RecordDamagedError
     return key
 
 
+def _new_row_id() -> int:
+    """Draw a row number: neither number nor order says when it was written, or for whom."""
+    return 1 + secrets.randbits(ROW_ID_BITS)
+
+
 def _head_place(person: PersonId, version: int) -> bytes:
-    return place("head", person, str(version))
+    return place("head", person, str(version), FORMAT)
 
 
-def _template_place(person: PersonId, pack: PackId, number: int) -> bytes:
-    return place("template", person, pack, str(number))
+def _consent_place(person: PersonId, version: int) -> bytes:
+    return place("consent", person, str(version), FORMAT)
+
+
+def _key_place(table: str, number: int) -> bytes:
+    return place(f"{table} key", str(number), FORMAT)
+
+
+def _part_place(table: str, number: int) -> bytes:
+    return place(table, str(number), FORMAT)
+
+
+def _template_place(first: int, pack: PackId, at: int, count: int) -> bytes:
+    return place("template", str(first), pack, FORMAT, str(at), str(count))

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from kiosk.faces.vault.errors import WrongKeyError
 from kiosk.faces.vault.gallery import Gallery
-from kiosk.faces.vault.records import Person, PersonState
+from kiosk.faces.vault.records import Findable, PersonState
 from kiosk.faces.vault.store import FOLDER_NAME, Vault
 from kiosk.faces.vault.storekey import StoreKeyFile, new_store_key
 
@@ -77,12 +77,14 @@ def rotate_store_key(vault: Vault, file: StoreKeyFile, process_key: bytes | byte
 def _open(folder: Path, store_key: bytes, country_code: str) -> tuple[Vault, Gallery]:
     gallery = Gallery(country_code)
 
-    def visit(person: Person) -> None:
+    def visit(person: Findable) -> None:
         if person.state is PersonState.ACTIVE:
             gallery.add(person)
 
     try:
-        return Vault.open(folder, store_key, visit=visit), gallery
+        vault = Vault.open(folder, store_key, visit=visit)
     except BaseException:
         gallery.close()
         raise
+    gallery.door = lambda pack, probe: vault.transform(pack, len(probe)).apply(probe)
+    return vault, gallery

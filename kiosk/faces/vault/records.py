@@ -117,7 +117,8 @@ class NewPerson:
 class Person:
     """One record of the vault, decrypted and proved.
 
-    What has a default is told under the same name by `Head`.
+    The vectors are rotated as the open vault has it: compare them with a probe only after
+    `Vault.transform()`. What has a default is told under the same name by `Head`.
     """
 
     person: PersonId
@@ -150,7 +151,7 @@ class OutboxEntry:
 class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The part of a record that holds the rest together: nothing may be missing from it.
 
-    The fields with a default came with version 2; `Vault.amend()` changes them.
+    `Vault.amend()` changes the fields of an `Amendment`.
     """
 
     state: PersonState
@@ -159,8 +160,16 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     enrolled_at: str
     dimension: int
     sample_count: int
-    templates: tuple[int, ...]
-    """Row ids in the table `template`, in order; the first is the one that is searched."""
+    vectors: int
+    """Rows of the matrix of vectors; the first is the one that is searched."""
+    space: int
+    """Number of the rotation that the vectors are kept under."""
+    identity: int
+    account: int
+    template: int
+    """Where name and number, the alias and the vectors lie: numbers of rows."""
+    consent: int = 1
+    """Version of the consent record."""
     adult_confirmed: bool = False
     """Staff confirmed an age of 18 or more."""
     pin_always: str = ""
@@ -190,7 +199,7 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     phone: str
 
 
-class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Under which alias money knows the person."""
 
     alias: PayerAlias
@@ -245,22 +254,6 @@ def unpack_struct(raw: bytes, kind: type[_Part]) -> _Part:
         return msgspec.json.decode(raw, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise RecordDamagedError from None
-
-
-def pack_template(sample: NDArray[np.float32]) -> bytes:
-    """Write one sample: d little-endian float32."""
-    return np.ascontiguousarray(sample, dtype="<f4").tobytes()
-
-
-def unpack_template(raw: bytes, dimension: int) -> NDArray[np.float32]:
-    """Read it back.
-
-    Raises:
-        RecordDamagedError: It has another length.
-    """
-    if len(raw) != 4 * dimension:
-        raise RecordDamagedError
-    return np.frombuffer(raw, dtype="<f4").astype(np.float32, copy=False)
 
 
 @dataclass(frozen=True, slots=True)

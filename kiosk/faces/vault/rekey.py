@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from sqlite_utils import Database
 
 from kiosk.domain.ids import PersonId
-from kiosk.faces.vault.codec import Kept, StoreKeys, rewrap_key
+from kiosk.faces.vault.codec import PARTS, Kept, StoreKeys, rewrap_head, rewrap_part
 from kiosk.faces.vault.records import Census, Revocation
 
 BATCH_ROWS = 1_000
@@ -25,6 +25,7 @@ class Rekeyed:
 
     people: dict[PersonId, Kept]
     outbox: dict[int, bytes]
+    proofs: dict[int, bytes]
     census: Census
 
 
@@ -43,25 +44,59 @@ def rekey(
     Raises:
         RecordDamagedError: A row is not what was written; the transaction must be undone.
     """
-    census = Census(changes=changes)
     kept = {
-        person: replace(it, wrapped_key=rewrap_key(old, new, person, it.wrapped_key))
+        person: replace(it, wrapped_key=rewrap_head(old, new, person, it.wrapped_key))
         for person, it in people.items()
     }
-    rows = [(it.wrapped_key, it.row) for it in kept.values()]
-    for first in range(0, len(rows), BATCH_ROWS):
-        batch = rows[first : first + BATCH_ROWS]
-        db.conn.executemany("UPDATE person SET wrapped_key = ? WHERE id = ?", batch)
+    _update(db, "person", [(it.wrapped_key, it.row) for it in kept.values()])
+    for table in PARTS:
+        question = f"SELECT id, wrapped_key FROM {table} WHERE length(wrapped_key) > 0"  # noqa: S608
+        rows = db.execute(question).fetchall()
+        wrapped = [(rewrap_part(old, new, table, number, key), number) for number, key in rows]
+        _update(db, table, wrapped)
     marks = [new.person_mark(person, it.version, it.wrapped_key) for person, it in kept.items()]
-    outbox: dict[int, bytes] = {}
-    for entry, record in db.execute("SELECT id, record FROM outbox ORDER BY id").fetchall():
-        alias = old.open_revocation(entry, record).alias
-        sealed = new.seal_revocation(entry, Revocation(alias))
-        db.execute("UPDATE outbox SET record = ? WHERE id = ?", [sealed, entry])
-        outbox[entry] = new.outbox_mark(entry, sealed)
-    census = census.moved(len(kept), len(outbox), *marks, *outbox.values())
+    marks += _reseal_spaces(db, old, new).values()
+    outbox = _reseal_outbox(db, old, new)
+    proofs = _rewrap_proofs(db, old, new)
+    census = Census(changes=changes)
+    census = census.moved(len(kept), len(outbox), *marks, *outbox.values(), *proofs.values())
     db.execute(
         "UPDATE store SET key_check = ?, census = ? WHERE id = 1",
         [new.key_check(), new.seal_census(census)],
     )
-    return Rekeyed(kept, outbox, census)
+    return Rekeyed(kept, outbox, proofs, census)
+
+
+def _update(db: Database, table: str, rows: list[tuple[bytes, int]]) -> None:
+    statement = f"UPDATE {table} SET wrapped_key = ? WHERE id = ?"  # noqa: S608 - our own names
+    for first in range(0, len(rows), BATCH_ROWS):
+        db.conn.executemany(statement, rows[first : first + BATCH_ROWS])
+
+
+def _reseal_outbox(db: Database, old: StoreKeys, new: StoreKeys) -> dict[int, bytes]:
+    marks: dict[int, bytes] = {}
+    for entry, record in db.execute("SELECT id, record FROM outbox ORDER BY id").fetchall():
+        alias = old.open_revocation(entry, record).alias
+        sealed = new.seal_revocation(entry, Revocation(alias))
+        db.execute("UPDATE outbox SET record = ? WHERE id = ?", [sealed, entry])
+        marks[entry] = new.row_mark("outbox", entry, sealed)
+    return marks
+
+
+def _reseal_spaces(db: Database, old: StoreKeys, new: StoreKeys) -> dict[int, bytes]:
+    marks: dict[int, bytes] = {}
+    for number, record in db.execute("SELECT id, record FROM transform ORDER BY id").fetchall():
+        sealed = new.seal_space(number, bytes(old.open_space(number, record)))
+        db.execute("UPDATE transform SET record = ? WHERE id = ?", [sealed, number])
+        marks[number] = new.row_mark("transform", number, sealed)
+    return marks
+
+
+def _rewrap_proofs(db: Database, old: StoreKeys, new: StoreKeys) -> dict[int, bytes]:
+    marks: dict[int, bytes] = {}
+    question = "SELECT id, wrapped_key, record FROM proof ORDER BY id"
+    for number, wrapped_key, record in db.execute(question).fetchall():
+        wrapped = rewrap_part(old, new, "proof", number, wrapped_key)
+        _update(db, "proof", [(wrapped, number)])
+        marks[number] = new.row_mark("proof", number, wrapped + record)
+    return marks

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import lzma
+import sqlite3
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from kiosk.domain.errors import SetupError
 from kiosk.domain.ids import PersonId
-from kiosk.faces.vault.errors import PersonStateError, PersonUnknownError
+from kiosk.faces.vault import database
+from kiosk.faces.vault.errors import (
+    PersonStateError,
+    PersonUnknownError,
+    VaultDamagedError,
+    WrongKeyError,
+)
 from kiosk.faces.vault.opening import open_vault
 from kiosk.faces.vault.records import ConsentRecord, PersonState
 from kiosk.faces.vault.store import Vault
@@ -112,9 +120,7 @@ def test_another_name_or_number_is_kept(folder):
 
 def test_a_store_of_version_1_is_brought_to_ours(folder):
     """People, states, templates and waiting messages of an old store are all there, twice."""
-    folder.mkdir()
-    raw = lzma.decompress((SAMPLES / "vault-1.db.xz").read_bytes())
-    (folder / "vault.db").write_bytes(raw)
+    old_store(folder, "vault-1.db.xz")
     states = [PersonState.ACTIVE, PersonState.FROZEN, PersonState.ACTIVE, PersonState.PENDING]
     numbers = [0, 1, 3, 4]
 
@@ -131,3 +137,76 @@ def test_a_store_of_version_1_is_brought_to_ours(folder):
                 assert new.consent == person.consent
             assert [new_person(2).alias] == [entry.alias for entry in vault.outbox()]
             vault.amend(people[0].person, last_used="2026-11-28")
+
+
+def old_store(folder, name: str) -> None:
+    folder.mkdir()
+    (folder / "vault.db").write_bytes(lzma.decompress((SAMPLES / name).read_bytes()))
+
+
+def test_a_store_of_version_2_keeps_what_was_amended(folder):
+    """Pauses, reasons, look-alikes and dates come along."""
+    old_store(folder, "vault-2.db.xz")
+
+    with Vault.open(folder, STORE_KEY) as vault:
+        first, second, third = vault.people()
+        assert ("look_alike", (third.person,)) == (first.pin_always, first.look_alikes)
+        assert ("2026-11-27", True) == (first.last_used, first.adult_confirmed)
+        assert PersonState.PAUSED is second.state
+        assert new_person(3).name == third.name
+
+
+@pytest.mark.parametrize("name", ["vault-1.db.xz", "vault-2.db.xz"])
+def test_an_old_store_is_found_by_the_new_door_and_leaves_nothing_behind(tmp_path, name):
+    """Probes find the people of an old store; no sealed row of the old form is in any file."""
+    folder = tmp_path / "vault"
+    old_store(folder, name)
+    with sqlite3.connect(folder / "vault.db") as db:
+        gone = [row for (row,) in db.execute("SELECT record FROM template")]
+        gone += [row for (row,) in db.execute("SELECT record FROM link")]
+    db.close()
+
+    vault, gallery = open_vault(tmp_path, STORE_KEY)
+    with vault:
+        best = gallery.search(PACK, new_person(3).samples[1])[0]
+        assert new_person(3).name == vault.get(best.person).name
+        raw = b"".join(path.read_bytes() for path in folder.glob("vault.db*"))
+        assert not any(row[13:45] in raw for row in gone)
+
+
+@pytest.mark.parametrize("steps", [1, 30, 300, 900, 1500])
+def test_a_migration_that_is_cut_off_leaves_the_old_store(folder, steps, monkeypatch):
+    """An error anywhere in it undoes all of it; the next start does it whole."""
+    old_store(folder, "vault-1.db.xz")
+    connect = database.connect
+
+    def failing(path, **options):
+        db = connect(path, **options)
+        if not options:
+            left = iter([0] * steps)
+            db.conn.set_progress_handler(lambda: next(left, 1), 5)
+        return db
+
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "connect", failing)
+        with pytest.raises(SetupError):
+            Vault.open(folder, STORE_KEY)
+    with Vault.open(folder, STORE_KEY) as vault:
+        assert [0, 1, 3, 4] == [int(person.name[-5:]) for person in vault.people()]
+
+
+@pytest.mark.parametrize("name", ["vault-1.db.xz", "vault-2.db.xz"])
+def test_a_damaged_old_store_is_left_alone(folder, name):
+    """An old store is proved before anything is written, as ours is."""
+    old_store(folder, name)
+    with sqlite3.connect(folder / "vault.db") as db:
+        db.execute("DELETE FROM consent WHERE id = 1")
+    db.close()
+    before = (folder / "vault.db").read_bytes()
+
+    with pytest.raises(VaultDamagedError):
+        Vault.open(folder, STORE_KEY)
+    with pytest.raises(WrongKeyError):
+        Vault.open(folder, bytes(32))
+
+    assert before == (folder / "vault.db").read_bytes()

@@ -1,0 +1,167 @@
+"""The one pass over a vault at its opening: everything is read, opened and counted.
+
+Nothing is written. What must be joined is joined in memory, since only the heads know what belongs
+together; a row that no head names, or a head whose row is missing, is damage.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from sqlite_utils import Database
+
+from kiosk.domain.ids import PersonId
+from kiosk.faces.vault import codec
+from kiosk.faces.vault.codec import Kept, StoreKeys
+from kiosk.faces.vault.errors import RecordDamagedError
+from kiosk.faces.vault.records import (
+    Account,
+    Census,
+    ConsentRecord,
+    Head,
+    Identity,
+    Person,
+)
+from kiosk.faces.vault.rows import SELECT_PEOPLE, select_part
+from kiosk.faces.vault.transform import Space
+
+Visitor = Callable[[Person], None]
+_Part = TypeVar("_Part", bound=msgspec.Struct)
+
+
+@dataclass(slots=True)
+class Proved:
+    """What the pass found. `spaces` are wiped by whoever takes them."""
+
+    census: Census
+    people: dict[PersonId, Kept] = field(default_factory=dict)
+    outbox: dict[int, bytes] = field(default_factory=dict)
+    proofs: dict[int, bytes] = field(default_factory=dict)
+    spaces: dict[int, Space] = field(default_factory=dict)
+
+
+def prove(db: Database, keys: StoreKeys, census: Census, visit: Visitor | None) -> Proved:
+    """Read and prove everything.
+
+    Args:
+        db: The open database.
+        keys: The store's.
+        census: What is to be there.
+        visit: Called once with every person, if given, in no particular order.
+
+    Raises:
+        RecordDamagedError: Something is not as it was written.
+    """
+    proved = Proved(census)
+    counted = _prove_spaces(db, keys, proved, Census())
+    consents: dict[PersonId, ConsentRecord] = {}
+    for *columns, agreed in db.execute(f"{SELECT_PEOPLE} ORDER BY p.id"):
+        person, kept, consent = codec.open_head(keys, columns, agreed)
+        proved.people[person] = kept
+        if visit is not None:
+            consents[person] = consent
+        mark = keys.person_mark(person, kept.version, kept.wrapped_key)
+        counted = counted.moved(1, 0, mark)
+    for entry, record in db.execute("SELECT id, record FROM outbox ORDER BY id"):
+        keys.open_revocation(entry, record)
+        proved.outbox[entry] = keys.row_mark("outbox", entry, record)
+        counted = counted.moved(0, 1, proved.outbox[entry])
+    for number, wrapped_key, record in db.execute(f"{select_part('proof')} ORDER BY id"):
+        proved.proofs[number] = keys.row_mark("proof", number, wrapped_key + record)
+        counted = counted.moved(0, 0, proved.proofs[number])
+    if not counted.counts_the_same(census) or len(proved.people) != counted.people:
+        raise RecordDamagedError
+    if db.execute("SELECT 1 FROM consent WHERE id NOT IN (SELECT id FROM person)").fetchone():
+        raise RecordDamagedError
+    identities = _prove_part(db, keys, "identity", Identity, proved, keep=visit is not None)
+    accounts = _prove_part(db, keys, "account", Account, proved, keep=visit is not None)
+
+    def seen(person: PersonId, head: Head, vectors: NDArray[np.float32]) -> None:
+        if visit is not None:
+            known = codec.person_of(
+                person,
+                head,
+                consents.pop(person),
+                identities.pop(person),
+                accounts.pop(person),
+                vectors,
+            )
+            visit(known)
+
+    _prove_templates(db, keys, proved, seen)
+    return proved
+
+
+def _prove_spaces(db: Database, keys: StoreKeys, proved: Proved, counted: Census) -> Census:
+    for number, record in db.execute("SELECT id, record FROM transform ORDER BY id"):
+        secret = keys.open_space(number, record)
+        proved.spaces[number] = Space(number, secret)
+        counted = counted.moved(0, 0, keys.row_mark("transform", number, record))
+    if not proved.spaces:
+        raise RecordDamagedError
+    return counted
+
+
+def _prove_part(
+    db: Database, keys: StoreKeys, table: str, kind: type[_Part], proved: Proved, *, keep: bool
+) -> dict[PersonId, _Part]:
+    """Prove a table with one row a person, and keep what is in it if it is asked for."""
+    owners = {getattr(kept.head, table): person for person, kept in proved.people.items()}
+    if len(owners) != len(proved.people):
+        raise RecordDamagedError
+    parts: dict[PersonId, _Part] = {}
+    for row in db.execute(select_part(table)):
+        person = owners.pop(row[0], None)
+        if person is None:
+            raise RecordDamagedError
+        part = codec.open_part(keys, table, row, kind)
+        if keep:
+            parts[person] = part
+    if owners:
+        raise RecordDamagedError
+    return parts
+
+
+def _prove_templates(
+    db: Database,
+    keys: StoreKeys,
+    proved: Proved,
+    seen: Callable[[PersonId, Head, NDArray[np.float32]], None],
+) -> None:
+    """Prove the vectors and hand them out under the newest rotation."""
+    owners = {kept.head.template: person for person, kept in proved.people.items()}
+    newest = proved.spaces[max(proved.spaces)]
+    rows = iter(db.execute(f"{select_part('template')} ORDER BY id"))
+    for first in rows:
+        person = owners.pop(first[0], None)
+        if person is None:
+            raise RecordDamagedError
+        head = proved.people[person].head
+        own = [first, *itertools.islice(rows, codec.chunk_count(head) - 1)]
+        vectors = codec.open_template(keys, head, own)
+        seen(person, head, in_space(proved.spaces, newest, head, vectors))
+    if owners:
+        raise RecordDamagedError
+
+
+def in_space(
+    spaces: dict[int, Space], goal: Space, head: Head, vectors: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return somebody's vectors under another rotation than they are kept under.
+
+    Raises:
+        RecordDamagedError: The store does not know the rotation that they are kept under.
+    """
+    if head.space == goal.number:
+        return vectors
+    kept_in = spaces.get(head.space)
+    if kept_in is None:
+        raise RecordDamagedError
+    here = kept_in.transform(head.pack, head.dimension)
+    return here.move(vectors, goal.transform(head.pack, head.dimension))
