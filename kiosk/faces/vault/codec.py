@@ -5,21 +5,23 @@ wrapped under the store's key for that table:
 
     table      holds                                          row number
     person     the head: state, dates, where the rest lies    grows with every enrolment
-    consent    what was agreed to, under the head's data key  the number of the person's row
     identity   name and phone number                          random
+    consent    what was agreed to, when, and the signature    random
     account    the alias that money knows                     random
     template   the vectors, rotated (`transform.py`)          random
 
 The claim (mission.md, R7): whoever holds the whole file and one of the store's keys for these
 tables learns what stands in that one table, and nothing that joins it to another table's content.
 The template key alone gives vectors without name, number, alias, date or id; the identity key alone
-names without a face, an alias or a date; the account key alone aliases. Row numbers of these three
-are drawn at random, so neither number nor order joins them; no row of theirs names the person, in
-the clear or as associated data. Only the head, under a key that opens neither name, nor face, nor
-alias, says which rows belong together.
-Not claimed: the places of rows inside the pages of the file, which tell somebody with two of the
-keys the order in which rows of one page were written, until `VACUUM`; and anything about whoever
-holds the store's key, from which all of these are derived.
+names and numbers without a face, an alias or a date; the consent key alone signatures and dates,
+also without face and alias; the account key alone aliases. Row numbers of these four are drawn at
+random, so neither number nor order joins them; no row of theirs names the person, in the clear or
+as associated data. Only the head, under a key that opens neither name, nor face, nor alias, says
+which rows belong together.
+Not claimed: what money's journal tells beside the date of a consent; the places of rows inside the
+pages of the file, which tell somebody with two of the keys the order in which rows of one page were
+written, until `VACUUM`; and anything about whoever holds the store's key, from which all of these
+are derived.
 
 Nothing here touches the disk; rows are plain tuples and dictionaries.
 Invariants: a row opens only in its own table and under its own number, a template also only for
@@ -64,7 +66,7 @@ from kiosk.faces.vault.records import (
 
 FORMAT = "3"
 """Version of the store's format; part of every record's associated data."""
-PARTS = ("identity", "account", "template")
+PARTS = ("identity", "account", "consent", "template")
 """Tables whose rows carry a wrapped key of their own, besides `person`."""
 CHUNK_BYTES = 2_560
 """Templates are cut to rows of this size: six share a page of 16 KiB, whatever their dimension.
@@ -93,6 +95,7 @@ class StoreKeys:
         self.head = subkey(store_key, "vault head")
         self.identity = subkey(store_key, "vault identity")
         self.account = subkey(store_key, "vault account")
+        self.consent = subkey(store_key, "vault consent")
         self.template = subkey(store_key, "vault template")
         self.transform = subkey(store_key, "vault transform")
         self.census = subkey(store_key, "vault census")
@@ -111,6 +114,7 @@ class StoreKeys:
         keys = {
             "identity": self.identity,
             "account": self.account,
+            "consent": self.consent,
             "template": self.template,
             "proof": self.proof,
         }
@@ -186,6 +190,7 @@ def seal_new(
     rows: dict[str, list[Row]] = {
         "identity": [seal_part(keys, "identity", Identity(new.name, new.phone))],
         "account": [seal_part(keys, "account", Account(new.alias))],
+        "consent": [seal_part(keys, "consent", new.consent)],
         "template": seal_template(keys, new.pack, rotated),
     }
     head = Head(
@@ -199,53 +204,47 @@ def seal_new(
         space=space,
         identity=rows["identity"][0]["id"],
         account=rows["account"][0]["id"],
+        consent=rows["consent"][0]["id"],
         template=rows["template"][0]["id"],
         adult_confirmed=new.adult_confirmed,
         pin_always=new.pin_always,
         look_alikes=new.look_alikes,
     )
-    return person, *seal_person(keys, person, head, new.consent, row, rows)
+    return person, *seal_person(keys, person, head, row, rows)
 
 
 def seal_person(
     keys: StoreKeys,
     person: PersonId,
     head: Head,
-    consent: ConsentRecord,
     row: int,
     rows: dict[str, list[Row]],
 ) -> tuple[Kept, dict[str, list[Row]]]:
-    """Seal head and consent of a person whose other parts are `rows` already."""
+    """Seal the head of a person whose other parts are `rows` already."""
     key = new_key()
     try:
         wrapped = seal(keys.head, bytes(key), place("person", person))
-        sealed = seal(key, pack_struct(head), _head_place(person, 1))
-        agreed = seal(key, pack_struct(consent), _consent_place(person, head.consent))
+        sealed = seal(key, pack_struct(head), _head_place(person, row, 1))
     finally:
         wipe(key)
     columns = {"id": row, "person": person, "version": 1, "wrapped_key": wrapped, "head": sealed}
-    rows = {**rows, "person": [columns], "consent": [{"id": row, "record": agreed}]}
-    return Kept(row, 1, wrapped, head), rows
+    return Kept(row, 1, wrapped, head), {**rows, "person": [columns]}
 
 
-def reseal_head(
-    keys: StoreKeys, person: PersonId, wrapped_key: bytes, version: int, head: Head
-) -> bytes:
-    """Seal a changed head for a new version of a person's row."""
-    key = _unwrap(keys.head, wrapped_key, place("person", person))
+def reseal_head(keys: StoreKeys, person: PersonId, kept: Kept) -> bytes:
+    """Seal a changed head for the version of the person's row that `kept` tells."""
+    key = _unwrap(keys.head, kept.wrapped_key, place("person", person))
     try:
-        return seal(key, pack_struct(head), _head_place(person, version))
+        return seal(key, pack_struct(kept.head), _head_place(person, kept.row, kept.version))
     finally:
         wipe(key)
 
 
-def open_head(
-    keys: StoreKeys, columns: Sequence[Any], consent: object
-) -> tuple[PersonId, Kept, ConsentRecord]:
-    """Prove a row of `person` (id, person, version, wrapped_key, head) and its consent.
+def open_head(keys: StoreKeys, columns: Sequence[Any]) -> tuple[PersonId, Kept]:
+    """Prove a row of `person`: id, person, version, wrapped_key, head.
 
     Raises:
-        RecordDamagedError: One is not what was written.
+        RecordDamagedError: It is not what was written.
     """
     row, name, version, wrapped, sealed_head = columns
     if not (isinstance(row, int) and isinstance(name, str) and isinstance(version, int)):
@@ -253,13 +252,12 @@ def open_head(
     person = PersonId(name)
     key = _unwrap(keys.head, wrapped, place("person", person))
     try:
-        head = unpack_struct(unseal(key, sealed_head, _head_place(person, version)), Head)
-        agreed = unseal(key, consent, _consent_place(person, head.consent))
+        head = unpack_struct(unseal(key, sealed_head, _head_place(person, row, version)), Head)
     finally:
         wipe(key)
     if not (2 <= head.vectors <= SAMPLES_MAX + 1 and 1 <= head.dimension <= DIMENSION_MAX):
         raise RecordDamagedError
-    return person, Kept(row, version, wrapped, head), unpack_struct(agreed, ConsentRecord)
+    return person, Kept(row, version, wrapped, head)
 
 
 def seal_part(keys: StoreKeys, table: str, part: msgspec.Struct) -> Row:
@@ -277,7 +275,7 @@ def seal_part(keys: StoreKeys, table: str, part: msgspec.Struct) -> Row:
 
 
 def open_part(keys: StoreKeys, table: str, columns: Sequence[Any], kind: type[_Part]) -> _Part:
-    """Open a row of `identity` or `account`: id, wrapped_key, record.
+    """Open a row of a part that has one row a person: id, wrapped_key, record.
 
     Raises:
         RecordDamagedError: It is not what was written.
@@ -415,12 +413,8 @@ def _new_row_id() -> int:
     return 1 + secrets.randbits(ROW_ID_BITS)
 
 
-def _head_place(person: PersonId, version: int) -> bytes:
-    return place("head", person, str(version), FORMAT)
-
-
-def _consent_place(person: PersonId, version: int) -> bytes:
-    return place("consent", person, str(version), FORMAT)
+def _head_place(person: PersonId, row: int, version: int) -> bytes:
+    return place("head", person, str(row), str(version), FORMAT)
 
 
 def _key_place(table: str, number: int) -> bytes:

@@ -203,9 +203,9 @@ class VaultCore:
         if is_old:
             rows = db.execute("SELECT id, person, version, wrapped_key FROM person LIMIT 16")
             return any(old_formats.opens(self._keys, row) for row in rows)
-        for *columns, consent in db.execute(f"{SELECT_PEOPLE} LIMIT {_KEY_TRIALS}"):
+        for columns in db.execute(f"{SELECT_PEOPLE} LIMIT {_KEY_TRIALS}"):
             with contextlib.suppress(RecordDamagedError):
-                codec.open_head(self._keys, columns, consent)
+                codec.open_head(self._keys, columns)
                 return True
         return False
 
@@ -262,7 +262,7 @@ class VaultCore:
             with self._writing() as db:
                 if also is not None:
                     also(db)
-                sealed = codec.reseal_head(self._keys, person, kept.wrapped_key, now.version, head)
+                sealed = codec.reseal_head(self._keys, person, now)
                 expect_one(
                     db,
                     "UPDATE person SET version = ?, head = ? WHERE id = ?",

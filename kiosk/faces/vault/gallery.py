@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from kiosk.domain.identification import Candidate
 from kiosk.domain.ids import PackId, PersonId
 from kiosk.faces.vault.gallery_rows import Rows, top
-from kiosk.faces.vault.records import Person
+from kiosk.faces.vault.records import Findable, Person
 
 DIGITS = 4
 """How many last digits of the number narrow a search (the command line's contract)."""
@@ -85,7 +85,7 @@ class Gallery:
         self._phones: dict[str, PersonId] = {}
         self._phone_of: dict[PersonId, str] = {}
 
-    def add(self, person: Person) -> None:
+    def add(self, person: Person | Findable) -> None:
         """Let a person be found from now on; whoever is in it already stands with the new data."""
         with self._turn:
             self.remove(person.person)

@@ -163,6 +163,7 @@ def _seal(
     rows: dict[str, list[codec.Row]] = {
         "identity": [codec.seal_part(keys, "identity", old.identity)],
         "account": [codec.seal_part(keys, "account", old.account)],
+        "consent": [codec.seal_part(keys, "consent", old.consent)],
         "template": codec.seal_template(keys, old.head.pack, rotated),
     }
     head = Head(
@@ -176,6 +177,7 @@ def _seal(
         space=space.number,
         identity=rows["identity"][0]["id"],
         account=rows["account"][0]["id"],
+        consent=rows["consent"][0]["id"],
         template=rows["template"][0]["id"],
         adult_confirmed=old.head.adult_confirmed,
         pin_always=old.head.pin_always,
@@ -183,7 +185,7 @@ def _seal(
         last_used=old.head.last_used,
         warned_at=old.head.warned_at,
     )
-    kept, rows = codec.seal_person(keys, old.person, head, old.consent, row, rows)
+    kept, rows = codec.seal_person(keys, old.person, head, row, rows)
     return rows, keys.person_mark(old.person, kept.version, kept.wrapped_key)
 
 

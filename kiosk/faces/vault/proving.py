@@ -7,7 +7,8 @@ together; a row that no head names, or a head whose row is missing, is damage.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlite_utils import Database
 
-from kiosk.domain.ids import PersonId
+from kiosk.domain.ids import PackId, PersonId
 from kiosk.faces.vault import codec
 from kiosk.faces.vault.codec import Kept, StoreKeys
 from kiosk.faces.vault.errors import RecordDamagedError
@@ -24,14 +25,14 @@ from kiosk.faces.vault.records import (
     Account,
     Census,
     ConsentRecord,
+    Findable,
     Head,
     Identity,
-    Person,
 )
 from kiosk.faces.vault.rows import SELECT_PEOPLE, select_part
 from kiosk.faces.vault.transform import Space
 
-Visitor = Callable[[Person], None]
+Visitor = Callable[[Findable], None]
 _Part = TypeVar("_Part", bound=msgspec.Struct)
 
 
@@ -60,12 +61,9 @@ def prove(db: Database, keys: StoreKeys, census: Census, visit: Visitor | None) 
     """
     proved = Proved(census)
     counted = _prove_spaces(db, keys, proved, Census())
-    consents: dict[PersonId, ConsentRecord] = {}
-    for *columns, agreed in db.execute(f"{SELECT_PEOPLE} ORDER BY p.id"):
-        person, kept, consent = codec.open_head(keys, columns, agreed)
+    for columns in db.execute(f"{SELECT_PEOPLE} ORDER BY id"):
+        person, kept = codec.open_head(keys, columns)
         proved.people[person] = kept
-        if visit is not None:
-            consents[person] = consent
         mark = keys.person_mark(person, kept.version, kept.wrapped_key)
         counted = counted.moved(1, 0, mark)
     for entry, record in db.execute("SELECT id, record FROM outbox ORDER BY id"):
@@ -77,24 +75,16 @@ def prove(db: Database, keys: StoreKeys, census: Census, visit: Visitor | None) 
         counted = counted.moved(0, 0, proved.proofs[number])
     if not counted.counts_the_same(census) or len(proved.people) != counted.people:
         raise RecordDamagedError
-    if db.execute("SELECT 1 FROM consent WHERE id NOT IN (SELECT id FROM person)").fetchone():
-        raise RecordDamagedError
-    identities = _prove_part(db, keys, "identity", Identity, proved, keep=visit is not None)
-    accounts = _prove_part(db, keys, "account", Account, proved, keep=visit is not None)
-
-    def seen(person: PersonId, head: Head, vectors: NDArray[np.float32]) -> None:
+    phones: dict[PersonId, str] = {}
+    for person, identity in _prove_part(db, keys, "identity", Identity, proved):
+        phones[person] = identity.phone
+    for table, kind in (("account", Account), ("consent", ConsentRecord)):
+        for _ in _prove_part(db, keys, table, kind, proved):
+            pass  # proved is all that is asked of them
+    for person, head, vectors in _prove_templates(db, keys, proved):
         if visit is not None:
-            known = codec.person_of(
-                person,
-                head,
-                consents.pop(person),
-                identities.pop(person),
-                accounts.pop(person),
-                vectors,
-            )
-            visit(known)
-
-    _prove_templates(db, keys, proved, seen)
+            phone = phones.pop(person)
+            visit(Findable(person, head.state, PackId(sys.intern(head.pack)), phone, vectors[0]))
     return proved
 
 
@@ -109,32 +99,25 @@ def _prove_spaces(db: Database, keys: StoreKeys, proved: Proved, counted: Census
 
 
 def _prove_part(
-    db: Database, keys: StoreKeys, table: str, kind: type[_Part], proved: Proved, *, keep: bool
-) -> dict[PersonId, _Part]:
-    """Prove a table with one row a person, and keep what is in it if it is asked for."""
+    db: Database, keys: StoreKeys, table: str, kind: type[_Part], proved: Proved
+) -> Iterator[tuple[PersonId, _Part]]:
+    """Prove a table with one row a person, and yield what is in it."""
     owners = {getattr(kept.head, table): person for person, kept in proved.people.items()}
     if len(owners) != len(proved.people):
         raise RecordDamagedError
-    parts: dict[PersonId, _Part] = {}
     for row in db.execute(select_part(table)):
         person = owners.pop(row[0], None)
         if person is None:
             raise RecordDamagedError
-        part = codec.open_part(keys, table, row, kind)
-        if keep:
-            parts[person] = part
+        yield person, codec.open_part(keys, table, row, kind)
     if owners:
         raise RecordDamagedError
-    return parts
 
 
 def _prove_templates(
-    db: Database,
-    keys: StoreKeys,
-    proved: Proved,
-    seen: Callable[[PersonId, Head, NDArray[np.float32]], None],
-) -> None:
-    """Prove the vectors and hand them out under the newest rotation."""
+    db: Database, keys: StoreKeys, proved: Proved
+) -> Iterator[tuple[PersonId, Head, NDArray[np.float32]]]:
+    """Prove the vectors and yield them under the newest rotation."""
     owners = {kept.head.template: person for person, kept in proved.people.items()}
     newest = proved.spaces[max(proved.spaces)]
     rows = iter(db.execute(f"{select_part('template')} ORDER BY id"))
@@ -145,7 +128,7 @@ def _prove_templates(
         head = proved.people[person].head
         own = [first, *itertools.islice(rows, codec.chunk_count(head) - 1)]
         vectors = codec.open_template(keys, head, own)
-        seen(person, head, in_space(proved.spaces, newest, head, vectors))
+        yield person, head, in_space(proved.spaces, newest, head, vectors)
     if owners:
         raise RecordDamagedError
 

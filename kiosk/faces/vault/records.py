@@ -141,6 +141,17 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Findable:
+    """What the gallery needs of a person, as a vault tells it of everybody at its opening."""
+
+    person: PersonId
+    state: PersonState
+    pack: PackId
+    phone: str = field(repr=False)
+    template: NDArray[np.float32] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class OutboxEntry:
     """A message to money that must arrive: the alias whose mandate is to be revoked."""
 
@@ -166,10 +177,9 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """Number of the rotation that the vectors are kept under."""
     identity: int
     account: int
+    consent: int
     template: int
-    """Where name and number, the alias and the vectors lie: numbers of rows."""
-    consent: int = 1
-    """Version of the consent record."""
+    """Where name and number, alias, consent and vectors lie: numbers of rows."""
     adult_confirmed: bool = False
     """Staff confirmed an age of 18 or more."""
     pin_always: str = ""

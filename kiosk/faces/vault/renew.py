@@ -48,7 +48,7 @@ def move(
         insert_rows(db, {"template": rows})
         head = msgspec.structs.replace(head, template=rows[0]["id"], space=newest.number)
         now = Kept(kept.row, kept.version + 1, kept.wrapped_key, head)
-        sealed = codec.reseal_head(keys, person, kept.wrapped_key, now.version, head)
+        sealed = codec.reseal_head(keys, person, now)
         expect_one(
             db,
             "UPDATE person SET version = ?, head = ? WHERE id = ?",

@@ -13,10 +13,7 @@ from kiosk.faces.vault.codec import PARTS, Kept, Row, chunk_count
 from kiosk.faces.vault.errors import RecordDamagedError
 from kiosk.faces.vault.records import Head
 
-SELECT_PEOPLE = (
-    "SELECT p.id, p.person, p.version, p.wrapped_key, p.head, c.record"
-    " FROM person p LEFT JOIN consent c ON c.id = p.id"
-)
+SELECT_PEOPLE = "SELECT id, person, version, wrapped_key, head FROM person"
 
 _SEALED = {
     "person": "wrapped_key, head",
@@ -86,6 +83,6 @@ def take_person(db: Database, kept: Kept) -> tuple[bytes, ...]:
         *take_rows(db, "template", head.template, chunk_count(head)),
         *take_rows(db, "identity", head.identity),
         *take_rows(db, "account", head.account),
-        *take_rows(db, "consent", kept.row),
+        *take_rows(db, "consent", head.consent),
         *take_rows(db, "person", kept.row),
     )

@@ -38,7 +38,9 @@ from kiosk.faces.vault.records import (
     LOOK_ALIKES_MAX,
     Account,
     Amendment,
+    ConsentRecord,
     ErasureWork,
+    Head,
     Identity,
     NewPerson,
     OutboxEntry,
@@ -252,19 +254,17 @@ class Vault(VaultCore):
         with self._turn, as_damage(), database.sqlite_errors():
             kept = self._kept(person)
             db, keys, head = self._database, self._keys, kept.head
-            columns = db.execute(f"{SELECT_PEOPLE} WHERE p.id = ?", [kept.row]).fetchone()
-            if columns is None:
+            columns = db.execute(f"{SELECT_PEOPLE} WHERE id = ?", [kept.row]).fetchone()
+            if columns is None or codec.open_head(keys, columns) != (person, kept):
                 raise RecordDamagedError
-            found, same, consent = codec.open_head(keys, columns[:5], columns[5])
-            if (found, same) != (person, kept):
-                raise RecordDamagedError
+            consent = read_part(db, "consent", head.consent)
             identity = read_part(db, "identity", head.identity)
             account = read_part(db, "account", head.account)
             vectors = codec.open_template(keys, head, read_template(db, head))
             return codec.person_of(
                 person,
                 head,
-                consent,
+                codec.open_part(keys, "consent", consent, ConsentRecord),
                 codec.open_part(keys, "identity", identity, Identity),
                 codec.open_part(keys, "account", account, Account),
                 self._shown(head, vectors),

@@ -275,7 +275,7 @@ def change(folder, statement: str, *parameters) -> None:
             [f"UPDATE {table} SET id = -1 WHERE id = 1",
              f"UPDATE {table} SET id = 1 WHERE id = 2",
              f"UPDATE {table} SET id = 2 WHERE id = -1"]
-            for table in ("consent", "person")
+            for table in ("person",)
         ),
         *(
             [f"UPDATE {table} SET id = -1 WHERE rowid = ({FIRST} {table})",
@@ -292,17 +292,15 @@ def change(folder, statement: str, *parameters) -> None:
         ["UPDATE person SET person = 'p0000000000000000' WHERE id = 1"],
         ["UPDATE person SET version = 1 WHERE id = 1"],
         *([f"DELETE FROM {table} WHERE id = ({FIRST} {table})"] for table in PARTS),
-        ["DELETE FROM consent WHERE id = 3"],
         ["DELETE FROM person WHERE id = 3"],
         [f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} ORDER BY id LIMIT 1)"
-         for table in (*PARTS, "consent", "person")],
+         for table in (*PARTS, "person")],
         ["DELETE FROM transform"],
         ["INSERT INTO transform SELECT 2, record FROM transform"],
         ["DELETE FROM outbox"],
         ["DELETE FROM store"],
         *([f"INSERT INTO {table} SELECT 99, wrapped_key, record FROM {table} LIMIT 1"]
           for table in PARTS),
-        ["INSERT INTO consent SELECT 99, record FROM consent WHERE id = 1"],
         ["INSERT INTO outbox SELECT 99, record FROM outbox"],
     ],
 )  # fmt: skip
@@ -323,7 +321,7 @@ def test_an_older_row_of_an_erased_person_put_back_is_damage(folder):
     """Rows saved before an erasure cannot be slipped in again afterwards."""
     ids = fill(folder, 2)
     saved = sqlite3.connect(folder / "vault.db")
-    names = ("person", "consent", *PARTS)
+    names = ("person", *PARTS)
     rows = {name: saved.execute(f"SELECT * FROM {name}").fetchall() for name in names}
     saved.close()
     with Vault.open(folder, STORE_KEY) as vault:
