@@ -21,8 +21,10 @@ from filelock import FileLock, Timeout
 
 from kiosk import installed
 from kiosk.crew import Crew
-from kiosk.domain.errors import SetupError
+from kiosk.domain.errors import SetupError, SmileTillError
+from kiosk.faces.vault.keychange import kept_keyring
 from kiosk.faces.vault.keys import derive, unlock
+from kiosk.faces.vault.rollback import CounterGuard, guard_of
 from kiosk.faces.vault.sources import KeyWish
 from kiosk.link.client import LinkClient
 from kiosk.link.protocol import PROTOCOL_VERSION, Hello, Ping, Pong, Role
@@ -115,9 +117,13 @@ def open_installation(
         users.leave()
         stack.enter_context(_turn(installation.run_dir))
         installed.check(data_dir)
-        keys = _unlock_for_processes(
+        keys, guard = _unlock_for_processes(
             data_dir, prompt, os.environ if env is None else env, key_wish(settings)
         )
+        if guard is not None:
+            guard.check()
+            guard.advance()
+            stack.callback(_advance_at_end, guard)
         crew = Crew(data_dir, pids)
         stack.callback(crew.stop)
         # Left first: whoever came to use what we started is waited for before it is stopped.
@@ -236,6 +242,15 @@ def key_wish(settings: Settings) -> KeyWish:
 
 def _unlock_for_processes(
     data_dir: Path, prompt: Prompt | None, env: Mapping[str, str], wish: KeyWish
-) -> dict[str, bytes]:
+) -> tuple[dict[str, bytes], CounterGuard | None]:
     with unlock(data_dir, env=env, prompt=prompt, wish=wish) as root:
-        return {name: derive(root, name) for name in ("faces", "money")}
+        keys = {name: derive(root, name) for name in ("faces", "money")}
+        return keys, guard_of(data_dir, kept_keyring(data_dir), root, wish.tcti)
+
+
+def _advance_at_end(guard: CounterGuard) -> None:
+    """Make every copy taken while it ran an older one; a TPM that refuses now does so next time."""
+    try:
+        guard.advance()
+    except SmileTillError as error:
+        logger.warning("the TPM's counter was not raised at the end: %s", error.code)

@@ -6,8 +6,10 @@ The only place that constructs vault, gallery, desk and vision room.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Generator
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
 
 OUTBOX_EVERY_S = 5.0
 """Seconds between two tries to deliver revocations that wait."""
+ROLLED_BACK = {"vault_rolled_back", "journal_rolled_back"}
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +87,15 @@ class FacesProcess:
         except BaseException:
             self._gallery.close()
             self._accounts.close()
+            self._keeper.close()
+            self._vault.close()
+            raise
+        try:
+            self._watch_vault()
+        except BaseException:
+            self._gallery.close()
+            self._accounts.close()
+            self._audit.close()
             self._keeper.close()
             self._vault.close()
             raise
@@ -133,6 +145,8 @@ class FacesProcess:
         """Stop delivering, overwrite the gallery, close the audit log and the vault."""
         self._stopping.set()
         self._courier.join()
+        with contextlib.suppress(SmileTillError):
+            self._watch_vault()  # so that this run's last changes are remembered
         self._gallery.close()
         self._accounts.close()
         self._audit.close()
@@ -142,6 +156,26 @@ class FacesProcess:
     def _deliver(self) -> None:
         while not self._stopping.wait(OUTBOX_EVERY_S):
             self._desk.deliver_outbox()
+            try:
+                self._watch_vault()
+            except SmileTillError as error:
+                # The next start says it to whoever starts it, and serves nobody.
+                logger.error("this process ends: %s", error.code)  # noqa: TRY400 - no values
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    def _watch_vault(self) -> None:
+        """Have money compare vault and journal; where it cannot now, the courier asks again.
+
+        Raises:
+            SmileTillError: One of them is an older copy: nobody may be served.
+        """
+        try:
+            with MoneyLink(self._run_dir, None, sandbox_only=False) as money:
+                self._keeper.watch(money)
+        except SmileTillError as error:
+            if error.code in ROLLED_BACK:
+                raise
+            logger.info("the vault's age is compared later: %s", error.code)
 
     def _tools(self, data_dir: Path, room: VisionRoom) -> DeskTools:
         def take(

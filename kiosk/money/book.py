@@ -54,6 +54,7 @@ from kiosk.money.records import (
     TailCut,
     TillAnswered,
     TillAsked,
+    VaultSeen,
 )
 from kiosk.money.refund_book import (
     RefundBook,
@@ -161,6 +162,7 @@ class Book:
     """Attempts that were said not to have paid, and did; nobody has looked yet (an ordered set)."""
     refunds: RefundBook = field(default_factory=RefundBook)
     statements: StatementBook = field(default_factory=StatementBook)
+    vault: VaultSeen | None = None
 
 
 _ENDS_WITHOUT_MONEY = {AttemptEnd.DECLINED, AttemptEnd.NOT_SENT, AttemptEnd.NEVER_ARRIVED}
@@ -213,7 +215,7 @@ def objection(book: Book, record: AnyRecord) -> str | None:  # noqa: PLR0911, PL
             return mandate_objection(book.mandates, record)
         case PinVerified(alias=alias):
             return None if alias in book.pins else "there is no attempt to be right"
-        case PinAttempted() | TailCut():
+        case PinAttempted() | TailCut() | VaultSeen():
             return None
         case _ as never:
             assert_never(never)
@@ -267,6 +269,8 @@ def apply(book: Book, record: AnyRecord) -> None:  # noqa: PLR0912
         case PinVerified(alias=alias):
             book.pins[alias] = book.pins[alias].verified()
             _forgive_last(book.terminal_failures, alias)
+        case VaultSeen():
+            book.vault = record
         case TailCut():
             pass
         case _ as never:

@@ -117,3 +117,29 @@ class OrderUnknownError(BadInputError):
             code="order_unknown",
             mend="Check the order id, or open the order first.",
         )
+
+
+class VaultRolledBackError(SetupError):
+    """The vault is an older copy of itself."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__(
+            "The vault is older than the payment journal knows it: a copy was put back.",
+            code="vault_rolled_back",
+            mend="Put the newest one back; to go on with this one, which applies later erasures"
+            " first: smiletill backup accept.",
+        )
+
+
+class JournalRolledBackError(SetupError):
+    """The journal is an older copy of itself, or another one."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__(
+            "The payment journal is older than the vault knows it: a copy was put back.",
+            code="journal_rolled_back",
+            mend="Put the newest one back; to go on with this one, knowing that later orders and"
+            " wrong PINs are forgotten: smiletill backup accept.",
+        )

@@ -315,6 +315,20 @@ class PinVerified(Record, frozen=True, tag="pin_ok"):
     alias: PayerAlias
 
 
+# The vault ---------------------------------------------------------------------------------------
+
+
+class VaultSeen(Record, frozen=True, tag="vault_seen"):
+    """How the vault of faces stood: an older one must never be taken for the newest again.
+
+    `epoch` goes up with a restore, `changes` with every change; `digest` stands for the rows.
+    """
+
+    epoch: int
+    changes: int
+    digest: str
+
+
 # The file itself ---------------------------------------------------------------------------------
 
 
@@ -332,7 +346,7 @@ AnyRecord = (
     | RefundOpened | RefundEnded | RefundReversed | StatementNoted | ConflictClosed
     | MandateBegun | MandateOpened | MandateChanged | MandateRevoked | RevocationConfirmed
     | LimitsSet | PinSet | MandatePaused | MandateResumed
-    | PinAttempted | PinVerified | TailCut
+    | PinAttempted | PinVerified | VaultSeen | TailCut
 )  # fmt: skip
 
 _encoder = msgspec.json.Encoder()

@@ -22,6 +22,7 @@ from kiosk.link.back_office import (
     RefundOrder,
     TakeStatement,
 )
+from kiosk.link.key_care import WatchVault
 from kiosk.link.protocol import (
     AbortOrder,
     AcknowledgeOrder,
@@ -76,6 +77,7 @@ from kiosk.money.rights import RightsDesk
 from kiosk.money.storage import FileStorage, Storage
 from kiosk.money.till.intake import OrderIntake
 from kiosk.money.till.room import TillRoom
+from kiosk.money.vault_watch import watch_vault
 
 STOP_S_MAX = 30.0
 """A payment in flight is brought to a stored end before the process goes; two time-outs of a
@@ -90,6 +92,8 @@ _MAY_SAY: dict[Role, tuple[type[AnyMessage], ...]] = {
         # What payers do to their own mandates, at the desk or at the screen.
         ProvePin, SetLimits, SetPin, SuspendMandate, ResumeMandate, ListPayments,
         ReportWrongPerson,
+        # Faces and money keep each other's last word.
+        WatchVault,
     ),
     # A till asks for an order with a fresh nonce to make a lost session's authorisation worthless.
     Role.TILL: (
@@ -277,6 +281,8 @@ class MoneyService:
                 return self._engine.authorise(message)
             case OpenMandate(alias=alias, limits=limits, pin=pin):
                 return self._mandates.open(alias, limits, pin)
+            case WatchVault():
+                return watch_vault(self._ledger, message)
             case CheckMandate(alias=alias):
                 return self._mandates.check(alias)
             case RevokeMandate(alias=alias):

@@ -26,6 +26,7 @@ from kiosk.faces.vault.errors import KeyringDamagedError, VaultUnusableError
 from kiosk.faces.vault.keyring import KdfParameters, Keyring, KeySource, Wrap
 from kiosk.faces.vault.keys import RootKey, derive, open_root, process_place, with_mac
 from kiosk.faces.vault.recovery import new_code, parse_code, public_of
+from kiosk.faces.vault.rollback import CounterGuard, rollback_key
 from kiosk.faces.vault.tpm import Tpm, TpmError
 from kiosk.faces.vault.wraps import wrap_for_recovery, wrap_root
 
@@ -145,6 +146,8 @@ def seal_to_tpm(
         )
     finally:
         wipe(secret)
+    # First the number, then the keyring that asks for it: a crash between leaves the old source.
+    CounterGuard(data_dir, tpm, counter, rollback_key(root)).advance()
     _keep(data_dir, kept, _with_primary(kept, wrap), root)
     if kept.primary.counter is not None:
         # Of an earlier sealing; on another TPM there is none, and a left one only takes its place.

@@ -27,6 +27,7 @@ def test_an_old_journal_can_be_read():
             "refund_reversed", "statement",
             "conflict_closed", "till_asked", "till_answered", "accepted", "reversed",
             "mandate_changed", "limits_set", "pin_set", "mandate_paused", "mandate_resumed",
+                "vault_seen",
         )
     }  # fmt: skip
     assert {type(record) for record in seen} | later == set(AnyRecord.__args__)
