@@ -37,7 +37,7 @@ class WithNewcomer:
     def __init__(self, gallery: Gallery, newcomer: Person) -> None:
         """Put the newcomer beside the others; `close()` overwrites them again."""
         self._others = gallery
-        self._own = Gallery(gallery.country_code)
+        self._own = gallery.aside()
         self._own.add(newcomer)
 
     def search(

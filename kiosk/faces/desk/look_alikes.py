@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from kiosk.domain.identification import Candidate
 from kiosk.domain.ids import PackId, PersonId
 from kiosk.faces.desk.ports import DeskTools
-from kiosk.faces.vault.gallery import Gallery
 from kiosk.faces.vault.records import LOOK_ALIKES_MAX, PersonState
 from kiosk.faces.vault.store import Vault
 from kiosk.link.protocol import EnrolRefused
@@ -70,7 +69,7 @@ def likeness(tools: DeskTools, pack: PackId, template: NDArray[np.float32]) -> L
     duplicate_from = tools.duplicate_from(pack)
     look_alike_from = min(duplicate_from, (tools.look_alike_from or tools.duplicate_from)(pack))
     found = list(tools.gallery.search(pack, template, k=LOOK_ALIKES_MAX))
-    hidden = Gallery(tools.gallery.country_code)
+    hidden = tools.gallery.aside()
     try:
         for state in _HIDDEN:
             for person in tools.vault.ids(state):

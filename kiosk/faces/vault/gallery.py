@@ -85,6 +85,12 @@ class Gallery:
         self._phones: dict[str, PersonId] = {}
         self._phone_of: dict[PersonId, str] = {}
 
+    def aside(self) -> Gallery:
+        """Return an empty gallery for the same probes, for people who are not in this one."""
+        other = Gallery(self.country_code)
+        other.door = self.door
+        return other
+
     def add(self, person: Person | Findable) -> None:
         """Let a person be found from now on; whoever is in it already stands with the new data."""
         with self._turn:

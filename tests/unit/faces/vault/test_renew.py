@@ -66,6 +66,17 @@ def test_people_are_found_by_probes_as_the_encoder_makes_them(tmp_path):
             assert abs(float(new.samples[0] @ new.template) - best.score) < 2e-6
 
 
+def test_a_gallery_beside_the_first_takes_the_same_probes(tmp_path):
+    """Whoever is compared apart - frozen people, somebody who rehearses - is found there too."""
+    fill(tmp_path / "vault", 3)
+    vault, gallery = open_vault(tmp_path, STORE_KEY)
+    with vault:
+        beside = gallery.aside()
+        beside.add(vault.get(vault.ids()[1]))
+        assert beside.search(PACK, new_person(1).samples[0])[0].score > ALIKE
+        assert 1 == beside.size(PACK)
+
+
 def test_after_a_renewal_old_rows_match_nothing(tmp_path):
     """Stolen vectors score with their own owners as strangers do, in both directions."""
     folder = tmp_path / "vault"
