@@ -34,6 +34,7 @@ from kiosk.faces.desk import audit
 from kiosk.faces.desk.desk import Desk
 from kiosk.faces.desk.ports import CaptureRefusal, DeskTools, Samples
 from kiosk.faces.desk.staff import StaffBook
+from kiosk.faces.evidence import MatchEvidence
 from kiosk.faces.keeper import VaultKeeper
 from kiosk.faces.money_link import MoneyLink
 from kiosk.faces.rehearsal import rehearse
@@ -104,6 +105,7 @@ class FacesProcess:
         self._settings = settings
         self.on_enrolling: Callable[[bool], None] = lambda _enrolling: None
         """Told from any thread when staff begin and end to enrol somebody."""
+        self._evidence = MatchEvidence(data_dir / "evidence", _now)
         self._desk = Desk(self._tools(data_dir, room))
         self._desk.start()
         self.service = FacesService(
@@ -117,6 +119,7 @@ class FacesProcess:
             policy=policy_of(settings),
             network=network_state,
             decoy_key=decoy_key,
+            evidence=self._evidence,
         )
         self._stopping = threading.Event()
         self._courier = threading.Thread(target=self._deliver, name="outbox")
@@ -227,6 +230,7 @@ class FacesProcess:
             staff=StaffBook(self._accounts),
             now=_now,
             audit=self._audit,
+            evidence=self._evidence.of,
         )
 
 

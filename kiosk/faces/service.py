@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kiosk.domain.errors import BadInputError, SetupError
-from kiosk.domain.identification import SearchPolicy
+from kiosk.domain.identification import Identification, SearchPolicy
 from kiosk.domain.ids import OrderId, PackId, PayerAlias, PersonId
 from kiosk.domain.order import Outcome
 from kiosk.domain.stepup import StepUpPolicy
@@ -16,6 +16,7 @@ from kiosk.faces.camera.choice import camera_of
 from kiosk.faces.desk.audit import AuditLog
 from kiosk.faces.desk.desk import Desk, DeskMessage
 from kiosk.faces.desk.staff import StaffSession
+from kiosk.faces.evidence import MatchEvidence
 from kiosk.faces.eyes import Eyes
 from kiosk.faces.headless import HeadlessSession
 from kiosk.faces.keeper import VaultKeeper
@@ -40,9 +41,12 @@ ORDERS_COUNTED = 1_000
 class VaultPeople:
     """The vault's answers to a session."""
 
-    def __init__(self, vault: Vault, gallery: Gallery, decoy_key: bytes) -> None:
+    def __init__(
+        self, vault: Vault, gallery: Gallery, decoy_key: bytes, evidence: MatchEvidence
+    ) -> None:
         """Keep both: the gallery knows who may pay, the vault under which alias."""
         self._vault = vault
+        self._evidence = evidence
         self._gallery = gallery
         self._decoy_key = decoy_key
 
@@ -53,6 +57,11 @@ class VaultPeople:
     def pin_always(self, person: PersonId) -> str:
         """Return why this person never pays without their PIN, or empty."""
         return self._vault.head(person).pin_always
+
+    def keep_evidence(self, order_id: OrderId, verdict: Identification) -> None:
+        """Keep how somebody was recognised for an order, for whoever looks into it later."""
+        assert verdict.person is not None, "somebody was recognised"
+        self._evidence.keep(order_id, verdict, self._vault.head(verdict.person).pack)
 
     def by_phone(self, phone: str) -> PersonId | None:
         """Return who has this full number and may pay, or None."""
@@ -81,6 +90,7 @@ class FacesService:
         policy: The step-up policy.
         network: `refused` or `open`, told to the doctor.
         decoy_key: 32 bytes of this installation, for numbers that nobody has.
+        evidence: Keeps how somebody was recognised for a payment.
     """
 
     name = "faces"
@@ -98,12 +108,13 @@ class FacesService:
         policy: StepUpPolicy,
         network: Callable[[], str],
         decoy_key: bytes,
+        evidence: MatchEvidence,
     ) -> None:
         """Keep the parts, which are all made by `kiosk.faces.main`."""
         self._run_dir = run_dir
         self._vault = vault
         self._gallery = gallery
-        self.people = VaultPeople(vault, gallery, decoy_key)
+        self.people = VaultPeople(vault, gallery, decoy_key, evidence)
         self._room = room
         self._desk = desk
         self._keeper = keeper

@@ -16,7 +16,8 @@ from kiosk.domain.session import events as ev
 from kiosk.link.sockets import LinkDownError
 
 if TYPE_CHECKING:
-    from kiosk.domain.ids import OrderNonce, PayerAlias, PersonId
+    from kiosk.domain.identification import Identification
+    from kiosk.domain.ids import OrderId, OrderNonce, PayerAlias, PersonId
     from kiosk.domain.order import Order
     from kiosk.faces.money_link import MoneyLink
 
@@ -34,6 +35,10 @@ class People(Protocol):
 
     def pin_always(self, person: PersonId) -> str:
         """Return why this person never pays without their PIN, or empty."""
+        ...
+
+    def keep_evidence(self, order_id: OrderId, verdict: Identification) -> None:
+        """Keep how somebody was recognised for an order; never raises."""
         ...
 
     def by_phone(self, phone: str) -> PersonId | None:
@@ -116,6 +121,8 @@ class Teller:
         return ev.PhoneJudged(0, known, judged.reason, judged.token)
 
     def _authorise(self, ask: fx.Authorise) -> ev.Event:
+        if ask.verdict is not None:
+            self._people.keep_evidence(self._order.order_id, ask.verdict)
         answer = self._money.authorise(
             self._order,
             self._nonce,

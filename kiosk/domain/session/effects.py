@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from kiosk.domain.consent import Basis, ConsentKind
+from kiosk.domain.identification import Identification
 from kiosk.domain.ids import PersonId
 
 
@@ -61,6 +62,8 @@ class Authorise:
     basis: Basis
     consent: ConsentKind
     pin_token: str | None = field(repr=False)
+    verdict: Identification | None = field(default=None, compare=False)
+    """How the face was found, to be kept as evidence; rounded, nothing biometric."""
 
 
 @dataclass(frozen=True, slots=True)

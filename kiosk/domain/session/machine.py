@@ -191,7 +191,9 @@ def _why_nothing(event: ev.Probed) -> str:
 
 def _found(session: Session, verdict: Identification) -> Step:
     assert verdict.person is not None, "a verdict that names nobody finds nobody"
-    found = dataclasses.replace(session, person=verdict.person, basis=Basis.FACE, refusal="")
+    found = dataclasses.replace(
+        session, person=verdict.person, basis=Basis.FACE, verdict=verdict, refusal=""
+    )
     if found.facts is not None:
         return _next(found)
     return _enter(found, Phase.FACTS), (fx.AskFacts(verdict.person),)
@@ -298,6 +300,7 @@ def _forget_face(session: Session) -> Session:
         claimed=False,
         pin_token=None,
         facts=None,
+        verdict=None,
         basis=None,
         amount_shown=False,
         pressed_ms=session.now_ms if session.pressed_ms is None else session.pressed_ms,
@@ -334,7 +337,9 @@ def _send(session: Session, consent: ConsentKind) -> Step:
     assert not _open_factors(session), "everything asked for was given"
     closing: tuple[fx.Effect, ...] = (fx.CloseCamera(),) if session.camera_on else ()
     sent = dataclasses.replace(session, consent=consent, sent=True, camera_on=False)
-    charge = fx.Authorise(session.person, session.basis, consent, session.pin_token)
+    charge = fx.Authorise(
+        session.person, session.basis, consent, session.pin_token, session.verdict
+    )
     return _enter(sent, Phase.AUTHORISING), (*closing, charge)
 
 

@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass, field
 
 from kiosk.domain.consent import Basis, ConsentKind, SmileGauge, SmileRule
+from kiosk.domain.identification import Identification
 from kiosk.domain.ids import PersonId
 from kiosk.domain.mandate import MandateFacts
 from kiosk.domain.order import Order, Outcome
@@ -83,6 +84,8 @@ class Session:
     """Why the last answer was not accepted; empty if none was refused."""
     pin_token: str | None = field(default=None, repr=False)
     facts: MandateFacts | None = None
+    verdict: Identification | None = None
+    """How the person was found, for the evidence of a payment; None without a face."""
     basis: Basis | None = None
 
     amount_shown: bool = False

@@ -51,6 +51,11 @@ _WHO_LENGTH_MAX = 120
 logger = logging.getLogger(__name__)
 
 
+def is_code(text: str) -> bool:
+    """Say whether a text may stand in an entry: a code, and nothing like a phone number."""
+    return bool(_CODE.fullmatch(text)) and not _LONG_NUMBER.search(text)
+
+
 class AuditLog:
     """The open log of one installation. Safe to use from many threads.
 

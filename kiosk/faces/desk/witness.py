@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterator
 
 from kiosk.domain.errors import SmileTillError
 from kiosk.domain.ids import PersonId
-from kiosk.faces.desk.audit import AuditLog
+from kiosk.faces.desk.audit import AuditLog, is_code
 from kiosk.faces.desk.errors import AuditWriteError
 from kiosk.link.protocol import AnyMessage, Progress
 
@@ -107,4 +107,5 @@ def _facts(answer: AnyMessage) -> dict[str, str]:
             facts[name] = "yes" if value else "no"
         elif isinstance(value, int) or (isinstance(value, str) and _CODE.fullmatch(value)):
             facts[name] = str(value)
-    return facts
+    evidence = getattr(answer, "evidence", {})
+    return facts | {name: text for name, text in evidence.items() if is_code(text)}

@@ -158,6 +158,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "terminal_busy": ("Das Personal benutzt die Kamera.", "Bitte warten Sie kurz."),
     "always_asked": ("Dieses Gerät fragt immer danach.", ""),
     "face_in_doubt": ("Um ganz sicher zu sein, dass Sie es sind.", ""),
+    "wrong_person": ("Sie wurden hier schon einmal verwechselt.", ""),
     "look_alike": ("Jemand hier sieht Ihnen ähnlich.", ""),
     "first_visit": ("Ihre erste Zahlung hier ist eine größere.", ""),
     "long_absence": ("Sie waren eine Weile nicht hier.", ""),

@@ -157,6 +157,7 @@ REASONS: dict[str, tuple[str, str]] = {
     # Digits and PIN: why they are asked, and what was wrong
     "always_asked": ("This terminal always asks for them.", ""),
     "face_in_doubt": ("To be quite sure that it is you.", ""),
+    "wrong_person": ("Somebody was once taken for you here.", ""),
     "look_alike": ("Somebody here looks like you.", ""),
     "first_visit": ("Your first payment here is a larger one.", ""),
     "long_absence": ("You have not been here for a while.", ""),

@@ -72,7 +72,7 @@ class Shop:
                 open_threshold=lambda _pack: 0.7,
                 now=now,
                 audit=self.audit,
-                evidence=lambda order_id: {"order": order_id},
+                evidence=lambda order_id: {"order": order_id, "score": "0.81"},
             )
         )
 
@@ -281,7 +281,7 @@ def test_one_report_binds_the_pair_to_pin_refunds_and_keeps_evidence(shop, ada):
 
     assert (first.reason, first.person, set(first.frozen)) == ("", ada, {ada, bob})
     assert (first.refund.amount, first.amount) == (Money(1_250), Money(1_250))
-    assert first.evidence == {"order": "o1"}
+    assert first.evidence == {"order": "o1", "score": "0.81"}
     for one, other in ((ada, bob), (bob, ada)):
         kept = shop.vault.get(one)
         assert (kept.pin_always, kept.look_alikes) == ("wrong_person", (other,))
@@ -349,3 +349,15 @@ def test_every_change_is_written_down_with_who_did_it(shop, ada):
     ]  # fmt: skip
     assert {it.person for it in entries} == {ada}
     assert [it.who == "customer" for it in entries] == [False, False, True, False]
+
+
+def test_a_report_stands_in_the_audit_log_with_its_evidence(shop, ada):
+    """Order and rounded scores, as codes; an order's id that could be a number is left out."""
+    for order in ("o1", "20261123001"):
+        shop.pay(ada, order)
+        shop.do(ReportWrong(OrderId(order), ada))
+    first, second = shop.audit.entries()[-2:]
+
+    assert (first.what, first.person) == ("report_wrong", ada)
+    assert (first.detail["order"], first.detail["score"]) == ("o1", "0.81")
+    assert ("order" in second.detail, second.detail["score"]) == (False, "0.81")

@@ -27,8 +27,9 @@ Page {
                 Item {
                     required property var modelData
                     width: rows.width
-                    height: value.height + 5 * Theme.unit
+                    height: Math.max(label.height, value.height) + 5 * Theme.unit
                     Note {
+                        id: label
                         width: parent.width * 0.34
                         horizontalAlignment: Text.AlignLeft
                         text: parent.modelData["label"]
