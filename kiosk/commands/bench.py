@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from kiosk.commands.bench_faces import detect, identify, smile
 from kiosk.commands.common import data_option, emit, json_option
 from models.manifest import find_pack
 from models.store import current_pack
@@ -119,3 +120,8 @@ def search(
     report = bench_search.run(plan)
     emit(report, as_json, bench_search.in_words(report))
     return 0 if report["ok"] else 1
+
+
+bench.add_command(detect)
+bench.add_command(identify)
+bench.add_command(smile)
