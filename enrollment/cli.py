@@ -21,6 +21,7 @@ from tqdm import tqdm
 from enrollment import flow, staff_flow, words
 from enrollment.commands import rights
 from enrollment.commands.audit import audit
+from enrollment.commands.importing import import_people
 from enrollment.commands.staff import consent, staff
 from enrollment.consent_copy import Agreement, code_content, write_copy
 from enrollment.flow import FacesClient
@@ -41,6 +42,7 @@ def enrol(context: click.Context) -> None:
 
 
 enrol.add_command(audit)
+enrol.add_command(import_people)
 enrol.add_command(staff)
 enrol.add_command(consent)
 for _word in rights.WORDS:

@@ -37,6 +37,7 @@ from kiosk.faces.desk.staff import StaffBook
 from kiosk.faces.evidence import MatchEvidence
 from kiosk.faces.keeper import VaultKeeper
 from kiosk.faces.money_link import MoneyLink
+from kiosk.faces.picture_capture import take_pictures
 from kiosk.faces.rehearsal import rehearse
 from kiosk.faces.service import FacesService
 from kiosk.faces.vault.accounts import StaffAccounts
@@ -190,6 +191,11 @@ class FacesProcess:
             finally:
                 self.on_enrolling(False)
 
+        def from_pictures(
+            places: tuple[str, ...], pack: PackId
+        ) -> Generator[Progress, None, Samples | CaptureRefusal]:
+            return (yield from take_pictures(room, places, pack))
+
         def rehearse_with(
             camera: CameraSpec, newcomer: Person
         ) -> Generator[Progress, None, Rehearsal]:
@@ -227,6 +233,7 @@ class FacesProcess:
             open_threshold=open_threshold,
             look_alike_from=look_alike_from,
             rehearse=rehearse_with,
+            pictures=from_pictures,
             staff=StaffBook(self._accounts),
             now=_now,
             audit=self._audit,

@@ -35,6 +35,7 @@ from kiosk.link.back_office import (
 )
 from kiosk.link.desk_rights import DeskRightsMessage
 from kiosk.link.figures import FigureMessage
+from kiosk.link.importing import ImportMessage
 from kiosk.link.key_care import KeyCareMessage
 from kiosk.link.message import Message, Private
 from kiosk.link.rights import RightsMessage
@@ -456,7 +457,7 @@ AnyMessage = (
     | RightsMessage | DeskRightsMessage
     | EnrolPerson | Enrolled | EnrolRefused | ListPeople | PersonSummary | People | ShowPerson
     | ErasePerson | Erased | PayHeadless | SessionReport | StaffDeskMessage
-    | AuditMessage | FigureMessage | KeyCareMessage
+    | AuditMessage | FigureMessage | ImportMessage | KeyCareMessage
 )  # fmt: skip
 
 

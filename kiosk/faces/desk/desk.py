@@ -23,6 +23,7 @@ from kiosk.faces.desk.consent import OWN_FOLDER, shown
 from kiosk.faces.desk.enrol import enrol, recover
 from kiosk.faces.desk.erase import deliver_outbox, erase
 from kiosk.faces.desk.errors import DeskBusyError, StaffUnknownError
+from kiosk.faces.desk.importing import bring_in
 from kiosk.faces.desk.people import summary
 from kiosk.faces.desk.ports import DeskTools
 from kiosk.faces.desk.report import report_wrong
@@ -41,6 +42,7 @@ from kiosk.link.desk_rights import (
     ShowRights,
 )
 from kiosk.link.figures import ShowActivity, ShowQuality, ShowScores
+from kiosk.link.importing import ImportPerson
 from kiosk.link.peer import Peer
 from kiosk.link.protocol import (
     AnyMessage,
@@ -66,7 +68,7 @@ from kiosk.link.staff_desk import (
 )
 
 StaffMessage = AddStaff | ListStaff | RemoveStaff
-PeopleMessage = EnrolPerson | ListPeople | ShowPerson | ErasePerson | GetConsent
+PeopleMessage = EnrolPerson | ImportPerson | ListPeople | ShowPerson | ErasePerson | GetConsent
 AuditQuestion = ListAudit | VerifyAudit
 FigureQuestion = ShowScores | ShowQuality | ShowActivity
 DeskMessage = (
@@ -201,6 +203,8 @@ class Desk:
                 yield self._show(person)
             case EnrolPerson():
                 yield from self._alone(enrol(self._tools, message))
+            case ImportPerson():
+                yield from self._alone(bring_in(self._tools, message))
             case ErasePerson(person):
                 self._show(person)  # a pending record is not staff's to erase
                 yield from self._alone(erase(self._tools, person))

@@ -70,8 +70,8 @@ def enrol(
     name = people.check_name(message.name)
     phone = people.check_phone(message.phone, tools.gallery.country_code)
     check_new_pin(message.pin)  # money asks again; here so that nobody is filmed in vain
-    pack = _pack_for(tools, message.pack)
-    if _phone_is_taken(tools, phone):
+    pack = pack_for(tools, message.pack)
+    if phone_is_taken(tools, phone):
         return EnrolRefused("phone_taken", "Somebody is enrolled with this number already.")
     captured = yield from tools.capture(message.camera, pack, guided=message.guided)
     if isinstance(captured, CaptureRefusal):
@@ -98,12 +98,12 @@ def enrol(
             pin_always=look_alikes.REASON if found.alike else "",
             look_alikes=found.people,
         )
-        return (yield from _keep(tools, message, new, captured))
+        return (yield from keep(tools, message, new, captured))
     finally:
         captured.wipe()
 
 
-def _keep(
+def keep(
     tools: DeskTools, message: EnrolPerson, new: NewPerson, captured: Samples
 ) -> Generator[Progress, None, Enrolled | EnrolRefused]:
     """Keep a pending record, open the mandate, and only then let the person be recognised."""
@@ -175,7 +175,7 @@ def recover(tools: DeskTools) -> int:
     return len(pending)
 
 
-def _pack_for(tools: DeskTools, asked: str | None) -> PackId:
+def pack_for(tools: DeskTools, asked: str | None) -> PackId:
     """Return the pack to enrol with; the first person's pack is the installation's."""
     current = tools.vault.pack()
     if asked is None and current is not None:
@@ -186,7 +186,8 @@ def _pack_for(tools: DeskTools, asked: str | None) -> PackId:
     return wanted
 
 
-def _phone_is_taken(tools: DeskTools, phone: str) -> bool:
+def phone_is_taken(tools: DeskTools, phone: str) -> bool:
+    """Say whether anybody who is kept has this number, searched or not."""
     if tools.gallery.by_phone(phone) is not None:
         return True
     # Whoever is frozen or has paused is not in the gallery and keeps their number.

@@ -200,3 +200,27 @@ class AuditWriteError(SetupError):
             code="audit_unwritable",
             mend="Look whether the disk is full or read-only, then start SmileTill again.",
         )
+
+
+class ConsentDateBadError(BadInputError):
+    """Nobody can have agreed then."""
+
+    def __init__(self) -> None:
+        """Say what a date is."""
+        super().__init__(
+            "The date of the consent is missing, no date, or lies ahead.",
+            code="consent_date_bad",
+            mend="Write it as 2026-11-28, or 2026-11-28T14:30:00+00:00.",
+        )
+
+
+class ImportAwayError(SetupError):
+    """This process has no eyes for pictures."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__(
+            "Pictures cannot be read here.",
+            code="import_away",
+            mend="Start SmileTill with a model pack.",
+        )

@@ -96,4 +96,4 @@ def _kind(entry: AuditEntry) -> str:
         return ""
     if outcome in {"enrolled", "erased"}:
         return outcome
-    return "refused" if entry.what == "enrol_person" else ""
+    return "refused" if entry.what in {"enrol_person", "import_person"} else ""

@@ -77,6 +77,10 @@ class Capture(Protocol):
         ...
 
 
+TakePictures = Callable[[tuple[str, ...], PackId], Capturing]
+"""Make samples of pictures, without a camera and without a proof of life."""
+
+
 class AskMoney(Protocol):
     """A connection to money."""
 
@@ -113,6 +117,7 @@ class DeskTools:
         duplicate_from: Score from which two people count as one, for a pack.
         open_threshold: Score from which a customer is identified, for a pack and so many people.
         look_alike_from: Score from which they look alike; None: the same as `duplicate_from`.
+        pictures: Makes samples of pictures, for an import; None where there are no eyes.
         rehearse: Tries a payment without an order; None where there are no eyes.
         now: The time, with its zone.
         audit: Where everything that changes something is written down.
@@ -136,3 +141,4 @@ class DeskTools:
     staff: StaffBook | None = None
     look_alike_from: Callable[[PackId], float] | None = None
     rehearse: Rehearse | None = None
+    pictures: TakePictures | None = None

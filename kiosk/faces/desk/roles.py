@@ -21,6 +21,7 @@ from kiosk.link.desk_rights import (
     UnfreezePerson,
 )
 from kiosk.link.figures import ShowActivity, ShowQuality, ShowScores
+from kiosk.link.importing import ImportPerson
 from kiosk.link.protocol import (
     AnyMessage,
     EnrolPerson,
@@ -52,6 +53,7 @@ ROLE_OF: Mapping[type, StaffRole] = {
     LimitPerson: StaffRole.MANAGER,
     ChangePin: StaffRole.MANAGER,
     ErasePerson: StaffRole.MANAGER,
+    ImportPerson: StaffRole.MANAGER,
     AddStaff: StaffRole.MANAGER,
     ListStaff: StaffRole.MANAGER,
     RemoveStaff: StaffRole.MANAGER,

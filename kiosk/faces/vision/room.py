@@ -15,7 +15,7 @@ from kiosk.domain.errors import BadInputError, SetupError
 from kiosk.domain.identification import ImpostorTail
 from kiosk.domain.ids import PackId
 from kiosk.faces.vision.calibration import impostor_tails
-from kiosk.faces.vision.pipeline import Pipeline
+from kiosk.faces.vision.pipeline import Pipeline, PipelineLimits
 from models.errors import PackError
 from models.manifest import Pack, find_pack
 from models.store import current_pack
@@ -57,6 +57,7 @@ class VisionRoom:
         self._data_dir = data_dir
         self._visit = threading.Lock()
         self._sights: dict[PackId, Sight] = {}
+        self._others: dict[PackId, tuple[PipelineLimits, Sight]] = {}
 
     def resolve(self, name: str | None) -> PackId:
         """Return the id of a pack by name, or of the one in use.
@@ -78,8 +79,12 @@ class VisionRoom:
         return (self._find(pack) if known is None else known.pack).sandbox_only
 
     @contextmanager
-    def visit(self, pack: PackId) -> Iterator[Sight]:
+    def visit(self, pack: PackId, *, limits: PipelineLimits | None = None) -> Iterator[Sight]:
         """Lend a pack's networks, to one visitor at a time.
+
+        Args:
+            pack: Which.
+            limits: Other gates than a customer's; the last ones' networks stay as well.
 
         Raises:
             TerminalBusyError: The one before does not leave.
@@ -87,17 +92,31 @@ class VisionRoom:
         """
         if not self._visit.acquire(timeout=WAIT_S_MAX):
             raise TerminalBusyError
+        lent: Pipeline | None = None
         try:
-            sight = self._sights.get(pack)
-            if sight is None:
-                found = self._find(pack)
-                sight = Sight(found, Pipeline(found), impostor_tails(found))
-                self._sights[pack] = sight
+            sight = self._loaded(pack) if limits is None else self._loaded_with(pack, limits)
+            lent = sight.pipeline
             yield sight
         finally:
-            if pack in self._sights:
-                self._sights[pack].pipeline.wipe()
+            if lent is not None:
+                lent.wipe()
             self._visit.release()
+
+    def _loaded(self, pack: PackId) -> Sight:
+        sight = self._sights.get(pack)
+        if sight is None:
+            found = self._find(pack)
+            sight = Sight(found, Pipeline(found), impostor_tails(found))
+            self._sights[pack] = sight
+        return sight
+
+    def _loaded_with(self, pack: PackId, limits: PipelineLimits) -> Sight:
+        known = self._others.get(pack)
+        if known is None or known[0] != limits:
+            found = self._find(pack)
+            known = limits, Sight(found, Pipeline(found, limits=limits), impostor_tails(found))
+            self._others[pack] = known
+        return known[1]
 
     def _find(self, pack: PackId) -> Pack:
         with _pack_errors():
