@@ -183,4 +183,5 @@ def _visible(person: PersonSummary) -> dict[str, Any]:
         "state": person.state,
         "pin_always": person.pin_always,
         "look_alikes": list(person.look_alikes),
+        "warned_at": person.warned_at,
     }

@@ -66,8 +66,8 @@ STEP_OF_CODE = {
     "amount_zero": Entry.LIMITS,
     "amount_above_ceiling": Entry.LIMITS,
     "signature_bad": Entry.SIGNATURE,
-    "signature_missing": Entry.SIGNATURE,
-    "adult_not_confirmed": Entry.ADULT,
+    "not_signed": Entry.SIGNATURE,
+    "age_not_confirmed": Entry.ADULT,
 }
 """Which entry a refusal of desk or money belongs to, by its code."""
 
@@ -152,7 +152,9 @@ class Draft:
             case Entry.ADULT:
                 return "" if self.adult else "adult_missing"
             case Entry.SIGNATURE:
-                return "" if self.signature() else "signature_none"
+                has_letter = any(mark.isalpha() for mark in self.typed_name)
+                signed = self.signature() and (has_letter or not self.sign_by_typing)
+                return "" if signed else "signature_none"
             case Entry.NAME:
                 return _name_problem(self.name)
             case Entry.PHONE:

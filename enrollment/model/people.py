@@ -62,11 +62,6 @@ def search(rows: Iterable[Row], query: str) -> list[Row]:
     return [row for row in rows if all(word in _searchable(row) for word in words)]
 
 
-def day(stamp: str) -> str:
-    """Return the date of a time stamp, for a list."""
-    return stamp[:10]
-
-
 def _searchable(row: Row) -> str:
     return _folded(f"{row.name} {row.phone_hint} {row.person}")
 

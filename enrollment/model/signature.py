@@ -16,6 +16,8 @@ STEP_MIN = 3
 """Points nearer than this to the last one are left out, in both directions."""
 INK_MIN = 40
 """Length in points from which strokes are a signature and not a slip of the finger."""
+POINTS_MIN = 4
+"""What faces takes for a signature at least (kiosk/faces/desk/agreement.py)."""
 COORDINATE_MAX = 9_999
 
 Point = tuple[int, int]
@@ -59,7 +61,8 @@ class Strokes:
 
     def is_signed(self) -> bool:
         """Say whether there is more than a dot or a slip of the finger."""
-        return self._ink() >= INK_MIN
+        points = sum(len(stroke) for stroke in self.strokes)
+        return points >= POINTS_MIN and self._ink() >= INK_MIN
 
     def line(self) -> str:
         """Return "svg:PATH", or "" if nothing was drawn."""

@@ -14,6 +14,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QBoxLayout,
     QCheckBox,
+    QComboBox,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -208,6 +209,31 @@ class Tick(QCheckBox):
         points = [(0.25, 0.52), (0.43, 0.70), (0.76, 0.31)]
         placed = [QPointF(box.x() + x * 30, box.y() + y * 30) for x, y in points]
         painter.drawPolyline(placed)
+        painter.end()
+
+
+class Choice(QComboBox):
+    """A list to choose from, with an arrow that we draw."""
+
+    def __init__(self, title: str, name: str) -> None:
+        """Start empty."""
+        super().__init__()
+        self.setObjectName(name)
+        self.setAccessibleName(title)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """Draw what the style draws, and the arrow."""
+        super().paintEvent(event)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        pen = QPen(QColor(theme.QUIET), 2.4)
+        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+        pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+        painter.setPen(pen)
+        right, middle = self.width() - 24, self.height() / 2
+        points = [(-6.0, -3.0), (0.0, 3.0), (6.0, -3.0)]
+        painter.drawPolyline([QPointF(right + x, middle + y) for x, y in points])
         painter.end()
 
 

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from enrollment import questions
-from enrollment.model.people import ACTIVE, Row, day, search
+from enrollment.model.people import ACTIVE, Row, search
 from enrollment.qt import theme
 from enrollment.qt.context import Context
 from enrollment.qt.controls import Banner, button, column, label, row
@@ -85,7 +85,7 @@ class PeopleTable(QAbstractTableModel):
             case "notes":
                 return ", ".join(self._words(f"note_{note}") for note in one.notes)
             case _:
-                return day(one.enrolled_at)
+                return self._words.day(one.enrolled_at)
 
 
 class PeoplePage(QWidget):
@@ -144,6 +144,10 @@ class PeoplePage(QWidget):
         """Show a list."""
         self._rows = rows
         self._filter()
+
+    def everybody(self) -> tuple[Row, ...]:
+        """Return the people of the list, as last seen."""
+        return self._rows
 
     def focus_first(self) -> None:
         """Put the keys into the search."""

@@ -7,15 +7,19 @@ does not know is said in the words of whoever sent it; nothing is hidden.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from enrollment.model.result import Result
 from enrollment.qt import texts_de, texts_en
+from kiosk.domain.money import Money
 
 LANGUAGES = {
     "en": (texts_en.WORDS, texts_en.PROBLEMS, texts_en.REASONS, texts_en.HINTS),
     "de": (texts_de.WORDS, texts_de.PROBLEMS, texts_de.REASONS, texts_de.HINTS),
 }
 DEFAULT_LANGUAGE = "en"
+_SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$"}
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,26 @@ class Texts:
         if text is None:
             return key.rsplit("_", 1)[-1].replace("_", " ")
         return text.format(**values) if values else text
+
+    def day(self, stamp: str) -> str:
+        """Write the date of an ISO time stamp as people of this language do."""
+        try:
+            day = date.fromisoformat(stamp[:10])
+        except ValueError:
+            return stamp[:10]
+        if self.language == "de":
+            return f"{day.day:02d}.{day.month:02d}.{day.year}"
+        return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+    def amount(self, money: Money) -> str:
+        """Write a sum as people of this language do."""
+        whole, cents = divmod(money.minor_units, 100)
+        symbol = _SYMBOLS.get(money.currency, money.currency)
+        if self.language == "de":
+            thousands = f"{whole:,}".replace(",", ".")
+            return f"{thousands},{cents:02d}\N{NO-BREAK SPACE}{symbol}"
+        gap = "" if len(symbol) == 1 else "\N{NO-BREAK SPACE}"
+        return f"{symbol}{gap}{whole:,}.{cents:02d}"
 
     def other(self) -> str:
         """Return the language after this one."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, QTimer
@@ -25,11 +26,15 @@ from PySide6.QtWidgets import (
 from enrollment import questions
 from enrollment.flow import FacesClient
 from enrollment.model.draft import Draft
+from enrollment.model.roles import Act, why_not
 from enrollment.qt.context import Context
 from enrollment.qt.controls import allow, button, column, label, row
+from enrollment.qt.log import LogPage
+from enrollment.qt.overview import OverviewPage
 from enrollment.qt.people import PeoplePage
-from enrollment.qt.person import PersonPage
+from enrollment.qt.person import Doors, PersonPage
 from enrollment.qt.signin import SignInPage
+from enrollment.qt.staff import StaffPage
 from enrollment.qt.texts import Texts
 from enrollment.qt.wizard import Ways, Wizard
 from enrollment.qt.worker import Connect, Trouble
@@ -39,6 +44,8 @@ WIDTH, HEIGHT = 1240, 820
 SIDEBAR_WIDTH = 216
 KEEP_MS = 60_000
 """While staff and customer are at work, faces hears of it so often; else a sign-in ends."""
+MANAGERS = {"overview": Act.OVERVIEW, "staff": Act.STAFF, "log": Act.LOG}
+"""Pages that only a manager opens; a clerk sees their names and why not."""
 _INPUT = {QEvent.Type.KeyPress, QEvent.Type.MouseButtonPress, QEvent.Type.Wheel}
 
 
@@ -74,6 +81,7 @@ class Window(QMainWindow):
         self.person: PersonPage | None = None
         self.sign_in_page: SignInPage | None = None
         self._nav: dict[str, QPushButton] = {}
+        self._managers: dict[str, OverviewPage | StaffPage | LogPage] = {}
         self._pages = QStackedWidget()
         self._idle = QTimer(self)
         self._idle.setSingleShot(True)
@@ -184,11 +192,18 @@ class Window(QMainWindow):
         self._turn_to("people", self.people)
         self.people.focus_first()
 
+    def show_page(self, name: str) -> None:
+        """Show one of the managers' pages."""
+        page = self._managers[name]
+        page.refresh()
+        self._turn_to(name, page)
+        page.focus_first()
+
     def open_person(self, person: str) -> None:
         """Show one person's page."""
         assert self.person is not None, "pages are there once somebody is signed in"
-        self.person.open(person)
         self._turn_to("people", self.person)
+        self.person.open(person)
 
     def speak(self, language: str) -> None:
         """Go on in another language; what was typed stays."""
@@ -209,7 +224,7 @@ class Window(QMainWindow):
         if isinstance(page, PeoplePage):
             act, again = self.words("try_again"), page.refresh
             page.banner.show_sentence(said.what, said.mend, act=act, on_act=again)
-        elif isinstance(page, PersonPage):
+        elif isinstance(page, PersonPage | OverviewPage | StaffPage | LogPage):
             page.banner.show_sentence(said.what, said.mend)
 
     def _speak(self, language: str) -> None:
@@ -235,19 +250,25 @@ class Window(QMainWindow):
         self.people = PeoplePage(
             self.context, on_open=self.open_person, on_trouble=self.show_trouble
         )
-        self.person = PersonPage(
-            self.context,
-            self.staff.role,
+        doors = Doors(
             on_back=self.show_people,
             on_trouble=self.show_trouble,
             on_busy=self._set_busy,
+            save_path=self._desk.save_path or self._ask_path,
+            everybody=self.people.everybody,
         )
+        self.person = PersonPage(self.context, self.staff.role, doors)
+        self._managers = {
+            "overview": OverviewPage(self.context, self.show_trouble),
+            "staff": StaffPage(self.context, self.staff.name, self.show_trouble),
+            "log": LogPage(self.context, self.show_trouble),
+        }
         whole = QWidget()
         whole.setObjectName("page")
         both = row(self._sidebar(), self._pages, gap=0)
         both.setStretch(1, 1)
         whole.setLayout(both)
-        for page in (self.people, self.person):
+        for page in (self.people, self.person, *self._managers.values()):
             self._pages.addWidget(page)
         self.setCentralWidget(whole)
         self._new_wizard()
@@ -281,6 +302,9 @@ class Window(QMainWindow):
             "enrol": button(words("nav_enrol"), self.show_enrol, kind="nav", name="nav_enrol"),
             "people": button(words("nav_people"), self.show_people, kind="nav", name="nav_people"),
         }
+        for name in MANAGERS:
+            turn = partial(self.show_page, name)
+            self._nav[name] = button(words(f"nav_{name}"), turn, kind="nav", name=f"nav_{name}")
         group = QButtonGroup(self)
         for choice in self._nav.values():
             choice.setCheckable(True)
@@ -327,6 +351,10 @@ class Window(QMainWindow):
         reason = self.words("nav_busy") if busy else ""
         for choice in (*self._nav.values(), self._language, self._out):
             allow(choice, reason)
+        if self.staff is not None and not busy:
+            for name, act in MANAGERS.items():
+                code = why_not(self.staff.role, act)
+                allow(self._nav[name], self.words.problem(code) if code else "")
 
     def _ask_path(self, name: str) -> Path | None:
         chosen, _ = QFileDialog.getSaveFileName(self, "", str(Path.home() / name), "PDF (*.pdf)")

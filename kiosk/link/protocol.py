@@ -382,6 +382,7 @@ class PersonSummary(Private, frozen=True, tag="person_summary"):
     state: str
     pin_always: str = ""
     look_alikes: tuple[PersonId, ...] = ()
+    warned_at: str = ""
 
 
 class People(Private, frozen=True, tag="people"):

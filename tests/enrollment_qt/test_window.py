@@ -143,47 +143,6 @@ def test_people_can_be_found_and_opened(tool):
     tool.until("people")
 
 
-def test_a_manager_erases_with_proof(tool):
-    """Asked once more; then progress, what was found, and a certificate."""
-    tool.faces.people = [person(1, "Ada Moreau")]
-    tool.faces.stop_at = "searching"
-    tool.sign_in()
-    tool.window.open_person("p-00000001")
-    tool.wait(lambda: tool.text("person_name") == "Ada Moreau")
-    tool.click("erase")
-    assert "Erase this person for good?" in tool.said()
-    tool.click("banner_act")
-    tool.wait(lambda: tool.text("erase_doing") == "Searching all files for leftovers")
-    assert not tool.find("nav_enrol").isEnabled()
-    tool.faces.go_on.set()
-    tool.until("erased_found")
-
-    assert "Nothing of them was found in any file." == tool.text("erased_found")
-    assert "The mandate is revoked at the bank." == tool.text("erased_mandate")
-    assert "Certificate c-77f0a1" == tool.text("erased_certificate")
-    tool.click("erased_back")
-    tool.wait(lambda: tool.text("people_count") == "0 of 0")
-
-
-def test_a_clerk_cannot_erase_and_reads_why(tool):
-    """Disabled, with the reason beside it."""
-    tool.faces.people = [person(1, "Ada Moreau")]
-    tool.sign_in("tom", "blue-pear")
-    tool.window.open_person("p-00000001")
-    tool.wait(lambda: tool.text("person_name") == "Ada Moreau")
-
-    assert not tool.find("erase").isEnabled()
-    assert "Only a manager may do this." == tool.text("erase_reason")
-
-
-def test_a_record_that_is_gone_is_said_calmly(tool):
-    """Somebody else may have erased it meanwhile."""
-    tool.sign_in()
-    tool.window.open_person("p-nobody")
-    tool.wait(lambda: tool.is_shown("banner"))
-    assert "There is no such record any more. Go back to the list." == tool.said()
-
-
 @pytest.mark.parametrize(
     ("raised", "code"),
     [

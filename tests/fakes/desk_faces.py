@@ -8,9 +8,38 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from msgspec.structs import replace
 
 from kiosk.domain.errors import BadInputError, SetupError, SmileTillError
-from kiosk.domain.mandate import MandateState
+from kiosk.domain.mandate import DEFAULT_LIMITS, MandateState
+from kiosk.domain.money import Money
+from kiosk.domain.refund import RefundState, RefundWay
+from kiosk.link.audit import AuditEntries, AuditEntry, AuditVerdict, ListAudit, VerifyAudit
+from kiosk.link.back_office import Refund
+from kiosk.link.desk_rights import (
+    ChangePin,
+    ExportPerson,
+    FreezePerson,
+    LimitPerson,
+    PausePerson,
+    PersonKept,
+    ReportWrong,
+    ResumePerson,
+    RightTaken,
+    ShowRights,
+    UnfreezePerson,
+    WrongReported,
+)
+from kiosk.link.figures import (
+    ActivityFigure,
+    QualityFigure,
+    ScoresFigure,
+    ShowActivity,
+    ShowQuality,
+    ShowScores,
+)
 from kiosk.link.protocol import (
     Done,
     Enrolled,
@@ -23,6 +52,7 @@ from kiosk.link.protocol import (
     Progress,
     ShowPerson,
 )
+from kiosk.link.rights import PayerPayment
 from kiosk.link.sockets import LinkDownError
 from kiosk.link.staff_desk import (
     AddStaff,
@@ -30,6 +60,7 @@ from kiosk.link.staff_desk import (
     GetConsent,
     ListStaff,
     Rehearsal,
+    RemoveStaff,
     SignedIn,
     SignIn,
     SignOut,
@@ -75,6 +106,62 @@ def person(number: int, name: str, state: str = "active", **more: object) -> Per
     return PersonSummary(*known, **more)
 
 
+def scores(person_id: str) -> ScoresFigure:
+    """Return a made-up gallery of 240 people, none near this one."""
+    edges = tuple(round(-1 + 0.025 * step, 4) for step in range(81))
+    counts = [0] * 80
+    for place, count in enumerate((1, 3, 8, 19, 34, 45, 48, 39, 23, 12, 6, 2)):
+        counts[36 + place] = count
+    highest = (0.19, 0.17, 0.16, 0.15, 0.15)
+    own = (0.78, 0.81, 0.86, 0.88, 0.9)
+    return ScoresFigure(person_id, "starter@1", 240, 0.43, 0.5, edges, tuple(counts), highest, own)
+
+
+QUALITY = QualityFigure(
+    241, tuple(range(0, 105, 5)), (0,) * 9 + (1, 2, 4, 9, 21, 39, 58, 61, 34, 10, 2)
+)
+
+
+def activity(days: int) -> ActivityFigure:
+    """Return made-up days: a busy start, a few who went."""
+    first = date(2026, 11, 28) - timedelta(days=days - 1)
+    names = tuple((first + timedelta(days=number)).isoformat() for number in range(days))
+    busy = (3, 0, 1, 4, 7, 9, 2)
+    enrolled = tuple(busy[n % 7] * (n * n % 5) // 4 + n % 3 for n in range(days))
+    erased = tuple(int(n % 13 == 4) + int(n % 29 == 17) * 2 for n in range(days))
+    refused = tuple(int(n % 17 == 6) + int(n % 23 == 9) for n in range(days))
+    return ActivityFigure(names, enrolled, erased, refused)
+
+
+LOG = tuple(
+    AuditEntry(number, f"2026-11-28T{8 + number // 4:02d}:{7 * number % 60:02d}:00+00:00", *rest)
+    for number, rest in enumerate(
+        (
+            ("faces", "sign_in", "", {"outcome": "done"}),
+            ("mia (manager), uid 1000", "enrol_person", "p-41c7a09e", {"outcome": "enrolled"}),
+            ("tom (clerk), uid 1000", "freeze_person", "p-00000004", {"outcome": "frozen"}),
+            ("customer", "pause_person", "p-00000003", {"outcome": "done"}),
+            ("mia (manager), uid 1000", "limit_person", "p-00000001", {"outcome": "done"}),
+            ("uid 1000", "erase_person", "p-0000000c", {"outcome": "erased"}),
+        ),
+        1,
+    )
+)
+
+
+REPORTED = WrongReported(
+    "o-17",
+    "",
+    "p-00000001",
+    ("p-00000001", "p-00000002"),
+    Refund(
+        3, "r", "o-17", Money(2_480), RefundWay.MANUAL, RefundState.PENDING, "wrong_person",
+        "R3", "", "mia", "2026-11-28T10:30:00+00:00",
+    ),
+    Money(2_480),
+)  # fmt: skip
+
+
 @dataclass
 class FakeFaces:
     """What all connections share."""
@@ -93,6 +180,10 @@ class FakeFaces:
     """The code of the line after which an enrolment waits."""
     away: bool = False
     broken: dict[type, SmileTillError] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    """What is wrong with the log."""
+    money_away: bool = False
+    report: WrongReported = field(default_factory=lambda: REPORTED)
     asked: list[object] = field(default_factory=list)
     connections: list[FakeConnection] = field(default_factory=list)
     cancelled: int = 0
@@ -115,6 +206,35 @@ class FakeFaces:
         """Nobody is signed in any more, as after idle minutes."""
         for connection in self.connections:
             connection._role = None
+
+    def kept(self, found: PersonSummary, phone: str) -> PersonKept:
+        """Return all that is kept of somebody."""
+        known = PersonKept(
+            person=found.person, name=found.name, phone=phone, state=found.state,
+            pack=found.pack, enrolled_at=found.enrolled_at, samples=9, quality=86,
+            consent_version="v2", consent_language="en", consent_sha256="5a" * 32,
+            consent_given_at=found.enrolled_at, signature_kind="drawn", adult_confirmed=True,
+            pin_always=found.pin_always, look_alikes=0, last_used="2026-11-26",
+            warned_at=found.warned_at,
+        )  # fmt: skip
+        if self.money_away:
+            return known
+        paid = tuple(
+            PayerPayment(
+                f"o-{17 - number}",
+                Money(1_250 + 430 * number),
+                f"2026-11-{26 - number}T12:3{number}",
+                "paid",
+                "settled",
+                Money(430 if number == 2 else 0),
+            )
+            for number in range(4)
+        )  # fmt: skip
+        return replace(
+            known, money_asked=True, mandate=MandateState.ACTIVE, account_hint="••42",
+            limits=DEFAULT_LIMITS, granted=DEFAULT_LIMITS, spent_today=Money(1_250),
+            payments=paid, payments_total=4,
+        )  # fmt: skip
 
     def of(self, kind: type) -> list[object]:
         """Return what was asked of one kind."""
@@ -187,7 +307,47 @@ class FakeConnection:
                 )
             case EnrolPerson():
                 return self._enrol(on_progress)
-        raise AssertionError(message)
+            case RemoveStaff(name):
+                del faces.staff[name]
+                return Done()
+            case _:
+                return self._answer_about(message)
+
+    def _answer_about(self, message):
+        faces = self._faces
+        match message:
+            case ShowRights(person_id) | ExportPerson(person_id):
+                found = self._find(person_id)
+                whole = isinstance(message, ExportPerson)
+                phone = "447700900123" if whole else found.phone_hint
+                return faces.kept(found, phone)
+            case ShowScores(person_id):
+                return scores(self._find(person_id).person)
+            case ShowQuality(person_id):
+                return QUALITY if person_id is None else replace(QUALITY, own=86)
+            case ShowActivity(days):
+                return activity(days)
+            case VerifyAudit():
+                return AuditVerdict(not faces.problems, len(LOG), 1, problems=faces.problems)
+            case ListAudit():
+                return AuditEntries(LOG)
+            case ReportWrong():
+                return faces.report
+            case _:
+                return self._change(message)
+
+    def _change(self, message):
+        faces = self._faces
+        found = self._find(message.person)
+        if getattr(message, "pin", "") not in {"", "194638"}:
+            return RightTaken(found.person, found.state, "pin_wrong", attempts_left=2)
+        states = {
+            FreezePerson: "frozen", UnfreezePerson: "active", PausePerson: "paused",
+            ResumePerson: "active", LimitPerson: found.state, ChangePin: found.state,
+        }  # fmt: skip
+        changed = replace(found, state=states[type(message)])
+        faces.people[faces.people.index(found)] = changed
+        return RightTaken(changed.person, changed.state)
 
     def _find(self, person_id):
         for known in self._faces.people:

@@ -76,7 +76,7 @@ class ConsentPage(QWidget):
         font.setPixelSize(TEXT)
         self.text.document().setDefaultFont(font)
         self.text.setPlainText(self._words("notice_loading"))
-        heading = row(label(self._words("consent_title"), "title", wrap=False), 1, self._languages)
+        heading = row(label(self._words("consent_title"), "large", wrap=False), 1, self._languages)
         reading = column(heading, self.text)
         reading.setStretch(1, 1)
         both = row(reading, self._agreement(), gap=24)
@@ -154,7 +154,7 @@ class ConsentPage(QWidget):
             self._complaint,
         )
         inside.setStretch(4, 1)
-        return card(inside)
+        return card(inside, margin=22)
 
     def _sign_by(self, way: int) -> None:
         self._ways.setCurrentIndex(way)

@@ -63,4 +63,5 @@ def summary(person: Person) -> PersonSummary:
         state=person.state.value,
         pin_always=person.pin_always,
         look_alikes=person.look_alikes,
+        warned_at=person.warned_at,
     )

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from enrollment.model.capture import Pose, Seen
 from enrollment.model.draft import Draft, Entry, Step
 from enrollment.model.people import Row, search
 from enrollment.model.result import Result
-from enrollment.model.roles import NEEDS_MANAGER, Act, why_not
+from enrollment.model.roles import NEEDS_MANAGER, NEEDS_MANAGER_OR_PIN, Act, why_not
 from enrollment.model.signature import LENGTH_MAX, Strokes, parse, typed
 from kiosk.domain.evidence import CameraKind
-from kiosk.domain.mandate import MandateState
+from kiosk.domain.mandate import DEFAULT_LIMITS, MandateState
 from kiosk.faces.desk.roles import role_for
+from kiosk.link.audit import VerifyAudit
+from kiosk.link.desk_rights import (
+    ChangePin,
+    ExportPerson,
+    FreezePerson,
+    LimitPerson,
+    PausePerson,
+    ReportWrong,
+    ResumePerson,
+    ShowRights,
+    UnfreezePerson,
+)
+from kiosk.link.figures import ShowActivity
 from kiosk.link.protocol import (
     CameraSpec,
     Enrolled,
@@ -20,9 +34,8 @@ from kiosk.link.protocol import (
     EnrolRefused,
     ErasePerson,
     Progress,
-    ShowPerson,
 )
-from kiosk.link.staff_desk import SIGNATURE_LENGTH_MAX, Rehearsal, StaffRole
+from kiosk.link.staff_desk import SIGNATURE_LENGTH_MAX, ListStaff, Rehearsal, StaffRole
 
 CAMERA = CameraSpec(CameraKind.DEVICE)
 
@@ -149,13 +162,26 @@ def test_a_clerks_limits_are_those_of_faces():
     asked = {
         Act.ENROL: whole,
         Act.AFFIRM_OTHER: other,
-        Act.SHOW: ShowPerson("p"),
+        Act.SHOW: ShowRights("p"),
         Act.ERASE: ErasePerson("p"),
+        Act.LIMITS: LimitPerson("p", DEFAULT_LIMITS),
+        Act.PIN: ChangePin("p", "194638"),
+        Act.PAUSE: PausePerson("p"),
+        Act.RESUME: ResumePerson("p"),
+        Act.FREEZE: FreezePerson("p"),
+        Act.UNFREEZE: UnfreezePerson("p"),
+        Act.EXPORT: ExportPerson("p"),
+        Act.REPORT: ReportWrong("o"),
+        Act.OVERVIEW: ShowActivity(),
+        Act.STAFF: ListStaff(),
+        Act.LOG: VerifyAudit(),
     }
 
     assert set(Act) == set(asked)
     needs = {act for act, message in asked.items() if role_for(message) is StaffRole.MANAGER}
-    assert needs == NEEDS_MANAGER
+    assert needs == NEEDS_MANAGER | NEEDS_MANAGER_OR_PIN
+    with_pin = {act: replace(asked[act], pin="194638") for act in NEEDS_MANAGER_OR_PIN}
+    assert {StaffRole.CLERK} == {role_for(message) for message in with_pin.values()}
     assert {""} == {why_not(StaffRole.MANAGER, act) for act in Act}
     assert "manager_needed" == why_not(StaffRole.CLERK, Act.ERASE)
 
