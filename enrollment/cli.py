@@ -29,6 +29,7 @@ from kiosk.commands.common import data_option, emit, json_option
 from kiosk.domain.errors import BadInputError
 from kiosk.domain.ids import PersonId
 from kiosk.link.protocol import EnrolPerson, Progress
+from kiosk.link.staff_desk import ReenrolPerson
 from kiosk.supervisor import open_installation
 
 EXIT_NO = 1
@@ -134,6 +135,36 @@ def _write_copy(client: FacesClient, question: EnrolPerson, person: str, path: P
     if sys.stderr.isatty():
         segno.make(code_content(agreement), micro=False).terminal(out=sys.stderr, compact=True)
     return path
+
+
+@enrol.command()
+@click.argument("person", metavar="ID")
+@click.option("--camera", type=int, metavar="N", help="Number of the camera; the first is 0.")
+@click.option("--video", type=click.Path(path_type=Path), metavar="F", help="Video file.")
+@click.option("--frames", type=click.Path(path_type=Path), metavar="DIR", help="Folder of frames.")
+@click.option("--guided", is_flag=True, help="Ask for poses.")
+@data_option
+@json_option
+def again(
+    *,
+    person: str,
+    camera: int | None,
+    video: Path | None,
+    frames: Path | None,
+    guided: bool,
+    data_dir: Path,
+    as_json: bool,
+) -> int:
+    """Take new samples of somebody who is enrolled; name and mandate stay."""
+    question = ReenrolPerson(PersonId(person), flow.camera_spec(camera, video, frames), guided)
+    with _faces(data_dir) as client, _bar() as on_progress:
+        result = flow.again(client, question, on_progress)
+    if result["person"] is None:
+        emit(result, as_json, words.refusal(result["reason"], result["detail"]))
+        return EXIT_NO
+    human = "{person} has new samples: {samples}, quality {quality}, {score} alike to the old ones."
+    emit(result, as_json, human.format(**result))
+    return 0
 
 
 @enrol.command(name="list")

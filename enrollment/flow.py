@@ -30,6 +30,7 @@ from kiosk.link.protocol import (
     Progress,
     ShowPerson,
 )
+from kiosk.link.staff_desk import CapturedPose, Reenrolled, ReenrolPerson
 
 SILENCE_S_MAX = 120.0
 """Seconds between two lines of faces: a bank that sets up a mandate is the slowest step."""
@@ -125,13 +126,31 @@ def add(client: FacesClient, person: EnrolPerson, on_progress: OnProgress) -> di
             }
 
 
+def again(client: FacesClient, question: ReenrolPerson, on_progress: OnProgress) -> dict[str, Any]:
+    """Take new samples of somebody; `person`, `samples`, `quality`, `score`, or a refusal."""
+    either = cast("type[Reenrolled | EnrolRefused]", Reenrolled | EnrolRefused)
+    answer = client.call(question, either, timeout_s=SILENCE_S_MAX, on_progress=on_progress)
+    match answer:
+        case EnrolRefused(reason, detail):
+            return {"person": None, "reason": reason, "detail": detail}
+        case Reenrolled():
+            found = {
+                "person": answer.person,
+                "samples": answer.samples,
+                "quality": answer.quality,
+                "score": answer.score,
+            }
+            return found | _poses(answer.poses)
+
+
+def _poses(poses: tuple[CapturedPose, ...]) -> dict[str, Any]:
+    told = [{"pose": it.pose, "samples": it.samples, "skipped": it.skipped} for it in poses]
+    return {"poses": told} if told else {}
+
+
 def _more(answer: Enrolled) -> dict[str, Any]:
     """Return what only some enrolments have to say."""
-    more: dict[str, Any] = {}
-    if answer.poses:
-        more["poses"] = [
-            {"pose": it.pose, "samples": it.samples, "skipped": it.skipped} for it in answer.poses
-        ]
+    more = _poses(answer.poses)
     if answer.pin_always:
         more["pin_always"] = answer.pin_always
     if answer.rehearsal is not None:

@@ -39,6 +39,7 @@ REFUSALS = {
     "duplicate": "Somebody who looks the same is enrolled already.",
     "look_alike": "Somebody who looks alike is enrolled. The same person is not enrolled twice;"
     " if it is somebody else, a manager says so with --look-alike-of, and both need their PIN.",
+    "not_the_same": "The face is not the one that was enrolled; nothing was changed.",
     "age_not_confirmed": "The customer was not asked whether they are 18 or older.",
     "not_signed": "The customer has not signed.",
     "too_few_frames": "There were too few pictures.",

@@ -33,6 +33,7 @@ from kiosk.link.back_office import (
     StatementTaken,
     TakeStatement,
 )
+from kiosk.link.camera_spec import CameraSpec as CameraSpec  # noqa: PLC0414 - asked for here
 from kiosk.link.desk_rights import DeskRightsMessage
 from kiosk.link.figures import FigureMessage
 from kiosk.link.importing import ImportMessage
@@ -303,14 +304,6 @@ class MandateRevoked(Message, frozen=True, tag="mandate_revoked"):
 
 
 # Staff tool and command line → faces -------------------------------------------------------------
-
-
-class CameraSpec(Message, frozen=True, tag="camera"):
-    """Which camera to use for this call: a device number, or the path of a file or folder."""
-
-    kind: CameraKind
-    device: int = 0
-    path: str = ""
 
 
 class EnrolPerson(Private, frozen=True, tag="enrol_person"):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import enum
 
+from kiosk.domain.ids import PersonId
+from kiosk.link.camera_spec import CameraSpec
 from kiosk.link.message import Message, Private
 
 
@@ -115,9 +117,27 @@ class CapturedPose(Message, frozen=True, tag="captured_pose"):
     skipped: str = ""
 
 
+class ReenrolPerson(Message, frozen=True, tag="reenrol_person"):
+    """Take new samples of somebody who is enrolled; answered by `Reenrolled` or `EnrolRefused`."""
+
+    person: PersonId
+    camera: CameraSpec
+    guided: bool = False
+
+
+class Reenrolled(Message, frozen=True, tag="reenrolled"):
+    """The new samples stand; `score` is how alike they are to the old ones."""
+
+    person: PersonId
+    samples: int
+    quality: int
+    score: float
+    poses: tuple[CapturedPose, ...] = ()
+
+
 StaffDeskMessage = (
     SignIn | SignedIn | SignOut | AddStaff | RemoveStaff | ListStaff | StaffAccount | StaffAccounts
-    | GetConsent | ConsentShown
+    | GetConsent | ConsentShown | ReenrolPerson | Reenrolled
 )  # fmt: skip
 
 SIGNATURE_LENGTH_MAX = 16_384

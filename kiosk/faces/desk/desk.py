@@ -26,6 +26,7 @@ from kiosk.faces.desk.errors import DeskBusyError, StaffUnknownError
 from kiosk.faces.desk.importing import bring_in
 from kiosk.faces.desk.people import summary
 from kiosk.faces.desk.ports import DeskTools
+from kiosk.faces.desk.reenrol import reenrol
 from kiosk.faces.desk.report import report_wrong
 from kiosk.faces.desk.rights import change, kept, payments, staff_word
 from kiosk.faces.desk.staff import StaffSession
@@ -60,6 +61,7 @@ from kiosk.link.staff_desk import (
     AddStaff,
     GetConsent,
     ListStaff,
+    ReenrolPerson,
     RemoveStaff,
     SignIn,
     SignOut,
@@ -68,7 +70,9 @@ from kiosk.link.staff_desk import (
 )
 
 StaffMessage = AddStaff | ListStaff | RemoveStaff
-PeopleMessage = EnrolPerson | ImportPerson | ListPeople | ShowPerson | ErasePerson | GetConsent
+PeopleMessage = (
+    EnrolPerson | ReenrolPerson | ImportPerson | ListPeople | ShowPerson | ErasePerson | GetConsent
+)
 AuditQuestion = ListAudit | VerifyAudit
 FigureQuestion = ShowScores | ShowQuality | ShowActivity
 DeskMessage = (
@@ -205,6 +209,9 @@ class Desk:
                 yield from self._alone(enrol(self._tools, message))
             case ImportPerson():
                 yield from self._alone(bring_in(self._tools, message))
+            case ReenrolPerson(person):
+                self._show(person)
+                yield from self._alone(reenrol(self._tools, message))
             case ErasePerson(person):
                 self._show(person)  # a pending record is not staff's to erase
                 yield from self._alone(erase(self._tools, person))

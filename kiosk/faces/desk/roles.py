@@ -33,12 +33,14 @@ from kiosk.link.staff_desk import (
     AddStaff,
     GetConsent,
     ListStaff,
+    ReenrolPerson,
     RemoveStaff,
     StaffRole,
 )
 
 ROLE_OF: Mapping[type, StaffRole] = {
     EnrolPerson: StaffRole.CLERK,
+    ReenrolPerson: StaffRole.CLERK,
     GetConsent: StaffRole.CLERK,
     ListPeople: StaffRole.CLERK,
     ShowPerson: StaffRole.CLERK,

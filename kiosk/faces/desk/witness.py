@@ -28,7 +28,9 @@ RIGHTS_REFUSED = frozenset(
     {"role_refused", "sign_in_needed", "sign_in_wrong", "sign_in_paused", "manager_needed"}
 )
 """Error codes of somebody who may not, or is not who they say; kept whatever was asked for."""
-ANSWER_FIELDS = ("reason", "erased", "bytes_found", "mandate_revoked", "samples", "quality")
+ANSWER_FIELDS = (
+    "reason", "erased", "bytes_found", "mandate_revoked", "samples", "quality", "pin_always",
+)  # fmt: skip
 """What an entry tells of an answer, where the answer has it."""
 
 _PERSON = re.compile(r"p[0-9a-f]{16}")
@@ -67,7 +69,7 @@ def witnessed(
                 ended = True
                 _conclude(log, who(), what, _person_of(answer) or person, _facts(answer))
             elif not begun:
-                log.append(who(), what, person, {"outcome": "begun"})
+                log.append(who(), what, person, {"outcome": "begun", **_set_aside(message)})
                 begun = True
             yield answer
     except SmileTillError as error:
@@ -90,6 +92,13 @@ def _conclude(
         log.append(who, what, person, detail)
     except AuditWriteError as error:
         logger.error("%s came to its end and is not in the audit log: %s", what, error)  # noqa: TRY400
+
+
+def _set_aside(message: AnyMessage) -> dict[str, str]:
+    """Name the look-alike that a manager has set aside, if this is such a message."""
+    other = getattr(message, "look_alike_of", None)
+    known = isinstance(other, str) and _PERSON.fullmatch(other)
+    return {"look_alike_of": str(other)} if known else {}
 
 
 def _person_of(message: AnyMessage) -> PersonId | None:

@@ -67,6 +67,32 @@ class ConsentRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
         return f"ConsentRecord({self.version!r}, {self.language!r}, {self.given_at!r})"
 
 
+def _check_vectors(template: NDArray[np.float32], samples: NDArray[np.float32]) -> None:
+    assert 1 <= len(samples) <= SAMPLES_MAX
+    assert 1 <= len(template) <= DIMENSION_MAX
+    lengths = np.linalg.norm(np.vstack([template, samples]).astype(np.float64), axis=1)
+    assert np.all(np.abs(lengths - 1.0) < _UNIT_TOLERANCE), "vectors have length 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The vectors of one enrolment, as `NewPerson` has them; unrotated."""
+
+    pack: PackId
+    template: NDArray[np.float32] = field(repr=False, compare=False)
+    samples: NDArray[np.float32] = field(repr=False, compare=False)
+    sample_count: int
+    quality: int
+
+    def __post_init__(self) -> None:
+        """Refuse samples that no encoder of ours makes."""
+        _check_vectors(self.template, self.samples)
+
+    def vectors(self) -> NDArray[np.float32]:
+        """Return template and samples as one matrix, the template first."""
+        return np.vstack([self.template, self.samples])
+
+
 @dataclass(frozen=True, slots=True)
 class NewPerson:
     """Everything that enrolment hands to the vault.
@@ -103,10 +129,7 @@ class NewPerson:
 
     def __post_init__(self) -> None:
         """Refuse samples that no encoder of ours makes; they would poison every search."""
-        assert 1 <= len(self.samples) <= SAMPLES_MAX
-        assert 1 <= len(self.template) <= DIMENSION_MAX
-        lengths = np.linalg.norm(self.vectors().astype(np.float64), axis=1)
-        assert np.all(np.abs(lengths - 1.0) < _UNIT_TOLERANCE), "vectors have length 1"
+        _check_vectors(self.template, self.samples)
 
     def vectors(self) -> NDArray[np.float32]:
         """Return template and samples as one matrix, the template first."""

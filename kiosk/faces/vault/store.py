@@ -46,6 +46,7 @@ from kiosk.faces.vault.records import (
     OutboxEntry,
     Person,
     PersonState,
+    Reference,
     Revocation,
 )
 from kiosk.faces.vault.rekey import rekey
@@ -152,6 +153,37 @@ class Vault(VaultCore):
                 insert_rows(db, {"identity": [row]})
 
             self._rehead(person, msgspec.structs.replace(head, identity=row["id"]), also)
+            self._empty_log()
+
+    def retemplate(self, person: PersonId, new: Reference) -> None:
+        """Exchange a person's vectors for those of a new enrolment, durably; the rest stays.
+
+        The old rows and their key are gone when this returns.
+
+        Raises:
+            PersonUnknownError: Nobody has this id.
+            VaultUnusableError: The disk refuses; nothing was changed.
+        """
+        with self._turn:
+            head, newest = self._kept(person).head, self._newest
+            rotated = newest.transform(new.pack, len(new.template)).apply(new.vectors())
+            rows = codec.seal_template(self._keys, new.pack, rotated)
+
+            def also(db: Database) -> None:
+                take_rows(db, "template", head.template, codec.chunk_count(head))
+                insert_rows(db, {"template": rows})
+
+            changed = msgspec.structs.replace(
+                head,
+                pack=new.pack,
+                quality=new.quality,
+                sample_count=new.sample_count,
+                dimension=rotated.shape[1],
+                vectors=len(rotated),
+                space=newest.number,
+                template=rows[0]["id"],
+            )
+            self._rehead(person, changed, also)
             self._empty_log()
 
     def erase(self, person: PersonId) -> ErasureWork:

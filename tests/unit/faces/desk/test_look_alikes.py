@@ -170,3 +170,18 @@ def test_a_bank_that_says_no_leaves_the_other_as_they_were(shop):
 
     assert "" == shop.vault.head(first).pin_always
     assert PersonState.ACTIVE is shop.vault.head(first).state
+
+
+def test_setting_a_look_alike_aside_is_in_the_audit_log(shop):
+    """Who did it, about whom, and what came of it; no name."""
+    first = shop.enrol(1).person
+    newcomer = enrol(shop, alike(1, 0.95), look_alike_of=first).person
+    begun, ended = shop.audit.entries(0)[-2:]
+
+    assert ("enrol_person", "begun", first) == (
+        begun.what,
+        begun.detail["outcome"],
+        begun.detail["look_alike_of"],
+    )
+    assert (newcomer, REASON) == (ended.person, ended.detail["pin_always"])
+    assert begun.who.startswith("uid")
