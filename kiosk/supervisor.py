@@ -26,6 +26,7 @@ from kiosk.faces.vault.keychange import kept_keyring
 from kiosk.faces.vault.keys import derive, unlock
 from kiosk.faces.vault.rollback import CounterGuard, guard_of
 from kiosk.faces.vault.sources import KeyWish
+from kiosk.faces.vault.swap import finish_swap
 from kiosk.link.client import LinkClient
 from kiosk.link.protocol import PROTOCOL_VERSION, Hello, Ping, Pong, Role
 from kiosk.link.sockets import LinkDownError, run_dir_of
@@ -115,7 +116,8 @@ def open_installation(
             yield installation
             return
         users.leave()
-        stack.enter_context(_turn(installation.run_dir))
+        stack.enter_context(turn(installation.run_dir))
+        finish_swap(data_dir)
         installed.check(data_dir)
         keys, guard = _unlock_for_processes(
             data_dir, prompt, os.environ if env is None else env, key_wish(settings)
@@ -216,7 +218,7 @@ def _not_writable() -> SetupError:
 
 
 @contextmanager
-def _turn(run_dir: Path) -> Iterator[None]:
+def turn(run_dir: Path) -> Iterator[None]:
     """Wait for other commands that have started this installation's processes for themselves."""
     lock = FileLock(run_dir / "command.lock", mode=0o600)
     try:

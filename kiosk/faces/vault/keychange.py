@@ -27,6 +27,7 @@ from kiosk.faces.vault.keyring import KdfParameters, Keyring, KeySource, Wrap
 from kiosk.faces.vault.keys import RootKey, derive, open_root, process_place, with_mac
 from kiosk.faces.vault.recovery import new_code, parse_code, public_of
 from kiosk.faces.vault.rollback import CounterGuard, rollback_key
+from kiosk.faces.vault.swap import finish_swap
 from kiosk.faces.vault.tpm import Tpm, TpmError
 from kiosk.faces.vault.wraps import wrap_for_recovery, wrap_root
 
@@ -36,7 +37,7 @@ PROCESSES = ("faces", "money")
 
 @contextlib.contextmanager
 def one_at_a_time(data_dir: Path) -> Iterator[None]:
-    """Keep a second change of keys out.
+    """Keep a second change of keys out, and end a restore that was cut off.
 
     Raises:
         SetupError: `keys_busy`, or the folder cannot be written.
@@ -55,6 +56,7 @@ def one_at_a_time(data_dir: Path) -> Iterator[None]:
                 code="keys_busy",
                 mend="Wait for the other command to end.",
             ) from None
+        finish_swap(data_dir)
         yield
     finally:
         os.close(handle)

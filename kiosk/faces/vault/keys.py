@@ -108,6 +108,7 @@ def unlock(
     prompt: Prompt | None,
     kdf: KdfParameters | None = None,
     wish: KeyWish | None = None,
+    is_restore: bool = False,
 ) -> RootKey:
     """Return the root key of an installation, making it on first use.
 
@@ -118,6 +119,7 @@ def unlock(
             when the key is made.
         kdf: Cost of Argon2id when the key is made; later the stored cost counts.
         wish: What the settings say.
+        is_restore: Make a new key also where data of a lost one lie: a backup replaces them next.
 
     Raises:
         KeyMissingError: There is no key source.
@@ -129,7 +131,7 @@ def unlock(
             this installation is still there.
     """
     kept = keyring.read(data_dir)
-    if kept is None:
+    if kept is None and not is_restore:
         refuse_orphans(data_dir)
     source, secret = primary_secret(data_dir, kept, env=env, prompt=prompt, wish=wish or KeyWish())
     try:
