@@ -63,10 +63,11 @@ def liveness(
     """Measure presentation attack detection; exit 1 when an attack was accepted."""
     # Imported here: listing the words must not load the networks.
     from kiosk.bench import liveness as bench_liveness  # noqa: PLC0415
+    from kiosk.bench.sets import set_folder  # noqa: PLC0415
 
-    if pad is None:
-        raise click.UsageError("Name a set with --pad DIR.")
-    found = bench_liveness.measure(find_pack(pack or current_pack(data_dir), data_dir), pad)
+    found = bench_liveness.measure(
+        find_pack(pack or current_pack(data_dir), data_dir), set_folder(pad, "pad")
+    )
     told = bench_liveness.report(found, seed)
     if plot is not None:
         bench_liveness.plot(found, plot)
@@ -125,3 +126,45 @@ def search(
 bench.add_command(detect)
 bench.add_command(identify)
 bench.add_command(smile)
+
+
+@bench.command()
+@click.option("--pack", help="Model pack; else the one in use.")
+@click.option(
+    "--pad",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A set like NUAA: sequences.csv, client/; else the shared one.",
+)
+@click.option("--sequences", type=click.IntRange(1, 1_000), default=40, show_default=True)
+@click.option("--turns", type=click.IntRange(1, 20), default=3, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=20_261_128, help="Nothing is drawn by lot.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw a PNG.")
+@data_option
+@json_option
+def pipeline(
+    *,
+    pack: str | None,
+    pad: Path | None,
+    sequences: int,
+    turns: int,
+    seed: int,
+    plot: Path | None,
+    data_dir: Path,
+    as_json: bool,
+) -> int:
+    """Measure what the kiosk adds to its networks, and the time to identity at 30 frames/s."""
+    # Imported here: listing the words must not load the networks.
+    from kiosk.bench import pipeline as bench_pipeline  # noqa: PLC0415
+    from kiosk.bench.sets import set_folder  # noqa: PLC0415
+
+    found = bench_pipeline.measure(
+        find_pack(pack or current_pack(data_dir), data_dir),
+        set_folder(pad, "pad"),
+        sequences=sequences,
+        turns=turns,
+    )
+    told = bench_pipeline.report(found) | {"seed": seed}
+    if plot is not None:
+        bench_pipeline.plot(found, plot)
+    emit(told, as_json, bench_pipeline.in_words(told))
+    return 0

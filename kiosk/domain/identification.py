@@ -330,6 +330,25 @@ def decide(
     return verdict(Decision.NEEDS_DIGITS_AND_PIN, DecisionReason.FACE_IN_DOUBT, best.person)
 
 
+def may_improve(verdict: Identification, reach: float) -> bool:
+    """Say whether a little more of the same face could lead to a better verdict.
+
+    Args:
+        verdict: Of a search without claimed digits.
+        reach: By how much the score may still rise.
+    """
+    limits, score = verdict.thresholds, verdict.score
+    match verdict.decision:
+        case Decision.IDENTIFIED:
+            return False
+        case Decision.NEEDS_DIGITS:
+            return score is not None and limits.open - score <= reach
+        case Decision.NEEDS_DIGITS_AND_PIN:
+            return score is not None and limits.digits - score <= reach
+        case Decision.AMBIGUOUS | Decision.UNKNOWN:
+            return True
+
+
 def _decide_claimed(
     ranked: Sequence[Candidate],
     claimed: frozenset[PersonId],

@@ -50,6 +50,10 @@ FOLLOWED_WIDTH_MAX = 112
 """Pixels, after shrinking; a larger face is searched for in the whole frame. Leaves 40 pixels to
 each side, further than anybody moves between two frames of a camera."""
 
+_PLACES_X = [0, 4, 6, 8, 10, 12]
+_PLACES_Y = [1, 5, 7, 9, 11, 13]
+"""Columns of YuNet's rows that are places: the corner of the box, and the landmarks."""
+
 WHOLE_EVERY = 5
 """Every how many frames the whole frame is searched all the same: somebody who steps in is seen
 within 133 ms at 30 frames a second."""
@@ -103,6 +107,8 @@ class Detector:
         self._around = _Network(stage, score_min)
         self._followed: Face | None = None
         self._until_whole = 0
+        self.searched: tuple[int, int] = (0, 0)
+        """Width and height of the picture that was searched last, after shrinking; for benches."""
 
     def wipe(self) -> None:
         """Forget where a face was."""
@@ -124,21 +130,27 @@ class Detector:
         """
         height, width = image.shape[:2]
         shrink = min(1.0, DETECTION_SIDE_MAX / max(height, width))
-        seen = image
-        if shrink < 1.0:
-            size = (round(width * shrink), round(height * shrink))
-            seen = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
         self._until_whole -= 1
         if self._followed is not None and self._until_whole > 0:
-            corner = _region_corner(self._followed, shrink, seen.shape)
-            if corner is not None:
-                x, y = corner
-                region = seen[y : y + REGION_SIDE, x : x + REGION_SIDE]
-                faces = self._around.faces(np.ascontiguousarray(region), corner, shrink)
-                if faces:
-                    return faces
+            faces = self._near(image, self._followed, shrink)
+            if faces:
+                return faces
         self._until_whole = WHOLE_EVERY
-        return self._whole.faces(seen, (0, 0), shrink)
+        size = (round(width * shrink), round(height * shrink))
+        self.searched = size
+        return self._whole.faces(_resized(image, size), (0.0, 0.0), shrink)
+
+    def _near(self, image: NDArray[np.uint8], face: Face, shrink: float) -> tuple[Face, ...]:
+        """Search the surroundings of a face; nothing is shrunk but what is searched."""
+        corner = _region_corner(face, shrink, image.shape)
+        if corner is None:
+            return ()
+        left, top = (round(start / shrink) for start in corner)
+        side = round(REGION_SIDE / shrink)
+        region = image[top : top + side, left : left + side]
+        self.searched = (REGION_SIDE, REGION_SIDE)
+        seen = _resized(region, self.searched)
+        return self._around.faces(seen, (left * shrink, top * shrink), shrink)
 
 
 class _Network:
@@ -163,7 +175,7 @@ class _Network:
         self._size = (0, 0)
 
     def faces(
-        self, seen: NDArray[np.uint8], corner: tuple[int, int], shrink: float
+        self, seen: NDArray[np.uint8], corner: tuple[float, float], shrink: float
     ) -> tuple[Face, ...]:
         """Return the faces of a picture that was cut out at `corner` of a frame shrunk so."""
         size = (seen.shape[1], seen.shape[0])
@@ -175,16 +187,22 @@ class _Network:
             return ()
         found: NDArray[np.float32] = np.asarray(rows, np.float32)
         found = found[np.isfinite(found).all(axis=1)]
-        found[:, [0, *range(4, 14, 2)]] += corner[0]
-        found[:, [1, *range(5, 14, 2)]] += corner[1]
+        found[:, _PLACES_X] += corner[0]
+        found[:, _PLACES_Y] += corner[1]
         found[:, :14] /= shrink
         faces = [_face(row) for row in found if row[2] > 0 and row[3] > 0]
         return tuple(sorted(faces, key=lambda face: -face.width * face.height))
 
 
+def _resized(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    if size == (image.shape[1], image.shape[0]):
+        return np.ascontiguousarray(image)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def _region_corner(face: Face, shrink: float, shape: tuple[int, ...]) -> tuple[int, int] | None:
     """Return where the region around a face begins in the shrunk frame; None: there is none."""
-    height, width = shape[:2]
+    height, width = (int(side * shrink) for side in shape[:2])
     if face.width * shrink > FOLLOWED_WIDTH_MAX or min(height, width) < REGION_SIDE:
         return None
     corner = []

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 ALIGNED_SIDE = 112
 """Pixels of the ArcFace template."""
 
-_TEMPLATE: NDArray[np.float64] = face_align.arcface_dst.astype(np.float64)
+_TEMPLATE = [complex(x, y) for x, y in face_align.arcface_dst.tolist()]
+_TEMPLATE_MIDDLE = sum(_TEMPLATE) / len(_TEMPLATE)
+_TEMPLATE_CENTRED = [point - _TEMPLATE_MIDDLE for point in _TEMPLATE]
 
 NORM_MIN = 1e-6
 """An embedding shorter than this has no direction: the network was fed something broken."""
@@ -50,14 +52,19 @@ def similarity(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
     Args:
         landmarks: 5 x 2, in pixels of the frame, not all in one point.
     """
-    source = landmarks.astype(np.float64)
-    middle, goal = source.mean(axis=0), _TEMPLATE.mean(axis=0)
-    x, y = source - middle, _TEMPLATE - goal
-    size = max(float((x * x).sum()), NORM_MIN)
-    cosine = float((x * y).sum()) / size
-    sine = float((x[:, 0] * y[:, 1] - x[:, 1] * y[:, 0]).sum()) / size
-    turn = np.array([[cosine, -sine], [sine, cosine]])
-    return np.hstack([turn, (goal - turn @ middle)[:, None]])
+    # Plain complex numbers: arrays of five cost numpy more than the arithmetic does.
+    points = [complex(x, y) for x, y in landmarks.tolist()]
+    middle = sum(points) / len(points)
+    size = max(sum(abs(point - middle) ** 2 for point in points), NORM_MIN)
+    turn = (
+        sum(
+            (point - middle).conjugate() * goal
+            for point, goal in zip(points, _TEMPLATE_CENTRED, strict=True)
+        )
+        / size
+    )
+    move = _TEMPLATE_MIDDLE - turn * middle
+    return np.array([[turn.real, -turn.imag, move.real], [turn.imag, turn.real, move.imag]])
 
 
 class Encoder:

@@ -11,7 +11,6 @@ measured times.
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
@@ -37,7 +36,6 @@ from kiosk.faces.vision.runtime import quiet_upstream
 from kiosk.faces.vision.tracker import Tracker, TrackRule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import TracebackType
 
     from numpy.typing import NDArray
@@ -96,6 +94,11 @@ class Pipeline:
     ) -> None:
         """Wipe what is held of a person."""
         self.wipe()
+
+    @property
+    def searched(self) -> tuple[int, int]:
+        """Width and height of the picture that the detector searched last, after shrinking."""
+        return self._detector.searched
 
     def wipe(self) -> None:
         """Forget the current face: end of a session."""
@@ -205,18 +208,22 @@ def _due(last_ms: int | None, now_ms: int, spacing_ms: int) -> bool:
 
 
 class _StageClock:
-    """Measures the stages of one frame."""
+    """Measures the stages of one frame: `with clock.stage("detect"): …`, one at a time."""
 
     def __init__(self) -> None:
         self._times_ms: dict[str, float] = {}
+        self._name = ""
+        self._begun_ns = 0
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        start = time.perf_counter_ns()
-        try:
-            yield
-        finally:
-            self._times_ms[name] = (time.perf_counter_ns() - start) / 1e6
+    def stage(self, name: str) -> Self:
+        self._name = name
+        return self
+
+    def __enter__(self) -> None:
+        self._begun_ns = time.perf_counter_ns()
+
+    def __exit__(self, *_: object) -> None:
+        self._times_ms[self._name] = (time.perf_counter_ns() - self._begun_ns) / 1e6
 
     def report(self) -> MappingProxyType[str, float]:
         return MappingProxyType(self._times_ms)

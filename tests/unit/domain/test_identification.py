@@ -16,6 +16,7 @@ from kiosk.domain.identification import (
     SearchPolicy,
     decide,
     duplicate_threshold,
+    may_improve,
     thresholds,
 )
 from kiosk.domain.ids import PersonId
@@ -77,6 +78,23 @@ def test_each_band_asks_what_it_should(score, decision):
 def test_digits_move_the_bands_down_but_not_away(score, decision):
     """With the right digits given, doubt asks for the PIN and a stranger stays unknown."""
     assert search(score, claimed=[ANN]).decision is decision
+
+
+@pytest.mark.parametrize(
+    ("scores", "improves"),
+    [
+        ((LIMITS.open, 0.1), False),
+        ((LIMITS.open - 0.02, 0.1), True),
+        ((LIMITS.open - 0.06, 0.1), False),
+        ((LIMITS.digits - 0.02, 0.1), True),
+        ((LIMITS.pin + 0.01, 0.1), LIMITS.digits - LIMITS.pin - 0.01 <= 0.04),
+        ((LIMITS.open, LIMITS.open - 0.01), True),
+        ((0.0, -0.1), True),
+    ],
+)
+def test_only_a_verdict_within_reach_may_improve(scores, improves):
+    """Near the next band, ambiguous or unknown: look on. Far from it, or done: do not."""
+    assert may_improve(search(*scores), 0.04) is improves
 
 
 def test_two_close_candidates_are_nobody():

@@ -87,14 +87,24 @@ def test_a_clear_bona_fide_face_is_decided_as_soon_as_both_are_known():
     assert progress.frames_seen == RULE.frames_min
 
 
-def test_doubt_waits_for_more_frames():
-    """A score in the doubt zone is decided only with `frames_enough` frames."""
+def test_doubt_waits_for_more_frames_where_they_could_help():
+    """Just below enough, a few more frames may spare the customer the digits; not for ever."""
+    nearly = like(ANN, LIMITS.open - FusionRule().reach / 2)
+
+    progress = feed(prober(), [nearly] * 20)
+
+    assert progress.identification.decision is Decision.NEEDS_DIGITS
+    assert progress.n_frames == FusionRule().frames_enough
+
+
+def test_doubt_that_no_frame_will_settle_is_told_at_once():
+    """Far below enough, waiting would only cost the customer time."""
     doubtful = like(ANN, (LIMITS.digits + LIMITS.open) / 2)
 
     progress = feed(prober(), [doubtful] * 20)
 
     assert progress.identification.decision is Decision.NEEDS_DIGITS
-    assert progress.n_frames == FusionRule().frames_enough
+    assert progress.frames_seen == RULE.frames_min
 
 
 def test_digits_given_later_are_decided_on_the_same_probe():
