@@ -19,7 +19,7 @@ import segno
 from tqdm import tqdm
 
 from enrollment import flow, staff_flow, words
-from enrollment.commands import rights
+from enrollment.commands import care, rights
 from enrollment.commands.audit import audit
 from enrollment.commands.importing import import_people
 from enrollment.commands.staff import consent, staff
@@ -46,7 +46,7 @@ enrol.add_command(audit)
 enrol.add_command(import_people)
 enrol.add_command(staff)
 enrol.add_command(consent)
-for _word in rights.WORDS:
+for _word in (*rights.WORDS, *care.WORDS):
     enrol.add_command(_word)
 
 

@@ -22,6 +22,7 @@ PROGRESS = {
     "erasing": "destroying key and record",
     "searching": "searching all files for leftovers",
     "revoking": "revoking the mandate",
+    "renewing": "renewing the templates",
     "no_face": "no face: step before the camera",
     "two_faces": "two faces: one at a time, please",
     "too_far": "come closer",

@@ -30,9 +30,11 @@ from kiosk.domain.mandate import PinRules
 from kiosk.domain.money import Money
 from kiosk.domain.stepup import StepUpPolicy
 from kiosk.faces.capture import capture
+from kiosk.faces.caretaker import Caretaker
 from kiosk.faces.desk import audit
 from kiosk.faces.desk.desk import Desk
 from kiosk.faces.desk.ports import CaptureRefusal, DeskTools, Samples
+from kiosk.faces.desk.renewing import renew_on
 from kiosk.faces.desk.staff import StaffBook
 from kiosk.faces.evidence import MatchEvidence
 from kiosk.faces.keeper import VaultKeeper
@@ -123,6 +125,9 @@ class FacesProcess:
             evidence=self._evidence,
         )
         self._stopping = threading.Event()
+        self._caretaker = Caretaker(
+            (self._desk.resume_proofs, lambda stopping: renew_on(self._vault, stopping))
+        )
         self._courier = threading.Thread(target=self._deliver, name="outbox")
         self._courier.start()
 
@@ -148,6 +153,7 @@ class FacesProcess:
     def close(self) -> None:
         """Stop delivering, overwrite the gallery, close the audit log and the vault."""
         self._stopping.set()
+        self._caretaker.close()
         self._courier.join()
         with contextlib.suppress(SmileTillError):
             self._watch_vault()  # so that this run's last changes are remembered

@@ -41,6 +41,7 @@ from kiosk.link.key_care import KeyCareMessage
 from kiosk.link.message import Message, Private
 from kiosk.link.rights import RightsMessage
 from kiosk.link.staff_desk import CapturedPose, Rehearsal, StaffDeskMessage
+from kiosk.link.vault_care import VaultCareMessage
 
 PROTOCOL_VERSION = 1
 LINE_BYTES_MAX = 262_144
@@ -451,7 +452,7 @@ AnyMessage = (
     | RightsMessage | DeskRightsMessage
     | EnrolPerson | Enrolled | EnrolRefused | ListPeople | PersonSummary | People | ShowPerson
     | ErasePerson | Erased | PayHeadless | SessionReport | StaffDeskMessage
-    | AuditMessage | FigureMessage | ImportMessage | KeyCareMessage
+    | AuditMessage | FigureMessage | ImportMessage | KeyCareMessage | VaultCareMessage
 )  # fmt: skip
 
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC
 
 from kiosk.domain.ids import PersonId
@@ -21,12 +21,13 @@ from kiosk.faces.desk import figures
 from kiosk.faces.desk.audit import CUSTOMER, PROGRAM
 from kiosk.faces.desk.consent import OWN_FOLDER, shown
 from kiosk.faces.desk.enrol import enrol, recover
-from kiosk.faces.desk.erase import deliver_outbox, erase
+from kiosk.faces.desk.erase import Proofs, deliver_outbox, shred
 from kiosk.faces.desk.errors import DeskBusyError, StaffUnknownError
 from kiosk.faces.desk.importing import bring_in
 from kiosk.faces.desk.people import summary
 from kiosk.faces.desk.ports import DeskTools
 from kiosk.faces.desk.reenrol import reenrol
+from kiosk.faces.desk.renewing import renew
 from kiosk.faces.desk.report import report_wrong
 from kiosk.faces.desk.rights import change, kept, payments, staff_word
 from kiosk.faces.desk.staff import StaffSession
@@ -68,11 +69,13 @@ from kiosk.link.staff_desk import (
     StaffAccount,
     StaffAccounts,
 )
+from kiosk.link.vault_care import RenewTemplates
 
 StaffMessage = AddStaff | ListStaff | RemoveStaff
 PeopleMessage = (
     EnrolPerson | ReenrolPerson | ImportPerson | ListPeople | ShowPerson | ErasePerson | GetConsent
-)
+    | RenewTemplates
+)  # fmt: skip
 AuditQuestion = ListAudit | VerifyAudit
 FigureQuestion = ShowScores | ShowQuality | ShowActivity
 DeskMessage = (
@@ -96,6 +99,7 @@ class Desk:
     def __init__(self, tools: DeskTools) -> None:
         """Keep the tools; `start()` does the first work."""
         self._tools = tools
+        self._proofs = Proofs(tools)
         # Not re-entrant and not owned by a thread: a generator may be closed by another one.
         self._change = threading.Lock()
         # One right after another, but beside an enrolment: that may last five minutes, and a
@@ -214,7 +218,13 @@ class Desk:
                 yield from self._alone(reenrol(self._tools, message))
             case ErasePerson(person):
                 self._show(person)  # a pending record is not staff's to erase
-                yield from self._alone(erase(self._tools, person))
+                yield Progress("erasing")
+                with self._next_change():
+                    work = shred(self._tools, person)
+                # Others may be enrolled or erased while this one is proved.
+                yield (yield from self._proofs.prove(work))
+            case RenewTemplates():
+                yield from self._alone(renew(self._tools.vault))
             case ListAudit(after):
                 yield AuditEntries(self._tools.audit.entries(after))
             case VerifyAudit():
@@ -254,17 +264,29 @@ class Desk:
         """
         return deliver_outbox(self._tools)
 
+    def resume_proofs(self, stopping: Callable[[], bool]) -> int:
+        """Make the proofs of erasures that a crash, or whoever left, has left over.
+
+        Args:
+            stopping: Whether the process is to end; the rest then waits for the next start.
+        """
+        return self._proofs.resume(stopping)
+
     def _alone(
         self, work: Generator[Progress, None, AnyMessage]
     ) -> Generator[AnyMessage, None, None]:
+        with closing(work), self._next_change():
+            answer = yield from work
+        yield answer
+
+    @contextmanager
+    def _next_change(self) -> Iterator[None]:
         if not self._change.acquire(blocking=False):
-            work.close()
             raise DeskBusyError
         try:
-            answer = yield from work
+            yield
         finally:
             self._change.release()
-        yield answer
 
     def _visible(self) -> tuple[PersonSummary, ...]:
         people = self._tools.vault.people()

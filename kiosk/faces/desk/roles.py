@@ -37,6 +37,7 @@ from kiosk.link.staff_desk import (
     RemoveStaff,
     StaffRole,
 )
+from kiosk.link.vault_care import RenewTemplates
 
 ROLE_OF: Mapping[type, StaffRole] = {
     EnrolPerson: StaffRole.CLERK,
@@ -64,6 +65,7 @@ ROLE_OF: Mapping[type, StaffRole] = {
     ShowActivity: StaffRole.MANAGER,
     ListAudit: StaffRole.MANAGER,
     VerifyAudit: StaffRole.MANAGER,
+    RenewTemplates: StaffRole.MANAGER,
 }
 """The least role for each message. Signing in and out is anybody's at the desk."""
 

@@ -289,6 +289,24 @@ def unpack_struct(raw: bytes, kind: type[_Part]) -> _Part:
         raise RecordDamagedError from None
 
 
+class Ticket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An erasure whose proof is not ended: what to look for, sealed until it is.
+
+    Without it a proof that a crash cuts off could not go on. It lies under a key of its own, which
+    is destroyed, with it, as soon as the certificate is on the disk.
+    """
+
+    certificate: str
+    erased_at: str
+    name: str
+    phone: str
+    dimension: int
+    vectors: bytes
+    plain: bytes
+    ciphertexts: tuple[bytes, ...]
+    outbox_entry: int
+
+
 @dataclass(frozen=True, slots=True)
 class ErasureWork:
     """What an erased person left in memory, for the search of the files; drop it afterwards.
@@ -296,9 +314,13 @@ class ErasureWork:
     Args:
         name: Erased name.
         phone: Erased number, digits only.
-        vectors: Erased template and samples, n x d float32.
-        ciphertexts: Every sealed record that was on the disk, the wrapped key included.
+        vectors: Erased template and samples as they were kept, n x d float32.
+        ciphertexts: Every sealed record that was on the disk, the wrapped keys included.
         outbox_entry: The waiting order to revoke the mandate.
+        plain: The vectors as the encoder had made them, to the rounding of float32.
+        ticket: Row of the waiting proof; 0 where no proof is owed.
+        certificate: Id of the certificate to come.
+        erased_at: UTC, ISO 8601.
     """
 
     name: str = field(repr=False)
@@ -306,3 +328,44 @@ class ErasureWork:
     vectors: NDArray[np.float32] = field(repr=False, compare=False)
     ciphertexts: tuple[bytes, ...] = field(repr=False)
     outbox_entry: int
+    plain: NDArray[np.float32] = field(
+        repr=False, compare=False, default_factory=lambda: np.zeros((0, 1), np.float32)
+    )
+    ticket: int = 0
+    certificate: str = ""
+    erased_at: str = ""
+
+    def to_ticket(self) -> Ticket:
+        """Return what is kept of it until the proof has ended."""
+        return Ticket(
+            certificate=self.certificate,
+            erased_at=self.erased_at,
+            name=self.name,
+            phone=self.phone,
+            dimension=self.vectors.shape[1],
+            vectors=self.vectors.astype("<f4").tobytes(),
+            plain=self.plain.astype("<f4").tobytes(),
+            ciphertexts=self.ciphertexts,
+            outbox_entry=self.outbox_entry,
+        )
+
+    @classmethod
+    def of_ticket(cls, number: int, ticket: Ticket) -> ErasureWork:
+        """Take it up again.
+
+        Raises:
+            RecordDamagedError: Its vectors have no whole number of rows.
+        """
+        if not ticket.dimension or len(ticket.vectors) % (4 * ticket.dimension):
+            raise RecordDamagedError
+        return cls(
+            name=ticket.name,
+            phone=ticket.phone,
+            vectors=np.frombuffer(ticket.vectors, "<f4").reshape(-1, ticket.dimension),
+            ciphertexts=ticket.ciphertexts,
+            outbox_entry=ticket.outbox_entry,
+            plain=np.frombuffer(ticket.plain, "<f4").reshape(-1, ticket.dimension),
+            ticket=number,
+            certificate=ticket.certificate,
+            erased_at=ticket.erased_at,
+        )

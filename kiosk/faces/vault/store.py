@@ -22,6 +22,8 @@ Invariants:
 
 from __future__ import annotations
 
+import dataclasses
+import secrets
 from collections.abc import Iterator
 from typing import Unpack
 
@@ -48,6 +50,7 @@ from kiosk.faces.vault.records import (
     PersonState,
     Reference,
     Revocation,
+    Ticket,
 )
 from kiosk.faces.vault.rekey import rekey
 from kiosk.faces.vault.rows import (
@@ -186,11 +189,16 @@ class Vault(VaultCore):
             self._rehead(person, changed, also)
             self._empty_log()
 
-    def erase(self, person: PersonId) -> ErasureWork:
-        """Destroy the person's key and rows, and leave the order to revoke their mandate.
+    def erase(self, person: PersonId, at: str = "") -> ErasureWork:
+        """Destroy the person's keys and rows, and leave the order to revoke their mandate.
 
         When this returns, no key to the person's records exists any more and the log is empty.
-        `erase.LeftoverSearch` then looks for what is returned.
+        The proof (`erase.LeftoverSearch`) is owed from then on, also after a crash, until
+        `proof_done()`; nobody who was never more than pending is owed one.
+
+        Args:
+            person: Whom.
+            at: The time, UTC, ISO 8601, for the certificate.
 
         Raises:
             PersonUnknownError: Nobody has this id.
@@ -200,18 +208,65 @@ class Vault(VaultCore):
             known = self.get(person)
             kept = self._people[person]
             with self._writing() as db:
-                ciphertexts = take_person(db, kept)
-                entry = next_id(db, "outbox")
+                work = self._work(known, take_person(db, kept), next_id(db, "outbox"), at)
+                entry = work.outbox_entry
                 record = self._keys.seal_revocation(entry, Revocation(known.alias))
-                insert_rows(db, {"outbox": [{"id": entry, "record": record}]})
+                rows = {"outbox": [{"id": entry, "record": record}]}
                 mark = self._keys.row_mark("outbox", entry, record)
-                census = self._count(db, -1, 1, self._mark(person, kept), mark)
+                marks = [self._mark(person, kept), mark]
+                if kept.head.state is not PersonState.PENDING:
+                    ticket = codec.seal_part(self._keys, "proof", work.to_ticket())
+                    rows["proof"] = [ticket]
+                    sealed = ticket["wrapped_key"] + ticket["record"]
+                    marks.append(self._keys.row_mark("proof", ticket["id"], sealed))
+                    work = dataclasses.replace(work, ticket=ticket["id"])
+                insert_rows(db, rows)
+                census = self._count(db, -1, 1, *marks)
             self._census = census
             self._outbox[entry] = mark
+            if work.ticket:
+                self._proofs[work.ticket] = marks[-1]
             del self._people[person]
             self._empty_log()
-        vectors = np.vstack([known.template, known.samples])
-        return ErasureWork(known.name, known.phone, vectors, ciphertexts, entry)
+        return work
+
+    def proofs(self) -> tuple[int, ...]:
+        """Return which proofs of erasures are owed, by ticket."""
+        with self._turn:
+            return tuple(self._proofs)
+
+    def proof(self, ticket: int) -> ErasureWork:
+        """Take up a proof that is owed.
+
+        Raises:
+            VaultDamagedError: The record is not what was written.
+        """
+        with self._turn, as_damage(), database.sqlite_errors():
+            row = read_part(self._database, "proof", ticket)
+            return ErasureWork.of_ticket(ticket, codec.open_part(self._keys, "proof", row, Ticket))
+
+    def proof_done(self, ticket: int) -> None:
+        """Destroy what a proof looked for; its certificate is on the disk. Twice is no error."""
+        with self._turn:
+            mark = self._proofs.get(ticket)
+            if mark is None:
+                return
+            with self._writing() as db:
+                take_rows(db, "proof", ticket)
+                census = self._count(db, 0, 0, mark)
+            self._census = census
+            del self._proofs[ticket]
+            self._empty_log()
+
+    def shrink(self) -> bool:
+        """Give some free pages back to the disk; return whether there may be more.
+
+        Unlike `compact()` it takes a bounded, short time, so that nobody waits for the vault.
+        """
+        with self._turn, database.sqlite_errors():
+            more = database.shrink(self._database)
+            database.truncate_wal(self._database)
+            return more
 
     def compact(self) -> None:
         """Rewrite the file without free pages, and empty the log again."""
@@ -367,6 +422,25 @@ class Vault(VaultCore):
             self._census = census
             del self._outbox[entry]
             self._empty_log()
+
+    def _work(
+        self, known: Person, ciphertexts: tuple[bytes, ...], entry: int, at: str
+    ) -> ErasureWork:
+        """Say what is to be looked for: also the vectors without any rotation."""
+        shown = np.vstack([known.template, known.samples])
+        rotation = self.transform(known.pack, shown.shape[1])
+        newest = self._newest.transform(known.pack, shown.shape[1])
+        vectors = shown if rotation is newest else rotation.move(shown, newest)
+        return ErasureWork(
+            known.name,
+            known.phone,
+            vectors,
+            ciphertexts,
+            entry,
+            plain=rotation.undo(shown),
+            certificate=f"c{secrets.token_hex(8)}",
+            erased_at=at,
+        )
 
     def _set_state(self, person: PersonId, state: PersonState) -> None:
         with self._turn:
