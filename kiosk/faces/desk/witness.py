@@ -69,7 +69,9 @@ def witnessed(
                 ended = True
                 _conclude(log, who(), what, _person_of(answer) or person, _facts(answer))
             elif not begun:
-                log.append(who(), what, person, {"outcome": "begun", **_set_aside(message)})
+                aside = _set_aside(message)
+                begin = {"outcome": "begun"} | ({"set_aside": "yes"} if aside else {})
+                log.append(who(), what, person or aside, begin)
                 begun = True
             yield answer
     except SmileTillError as error:
@@ -94,11 +96,11 @@ def _conclude(
         logger.error("%s came to its end and is not in the audit log: %s", what, error)  # noqa: TRY400
 
 
-def _set_aside(message: AnyMessage) -> dict[str, str]:
-    """Name the look-alike that a manager has set aside, if this is such a message."""
+def _set_aside(message: AnyMessage) -> PersonId | None:
+    """Return the look-alike that a manager has set aside, if this is such a message."""
     other = getattr(message, "look_alike_of", None)
     known = isinstance(other, str) and _PERSON.fullmatch(other)
-    return {"look_alike_of": str(other)} if known else {}
+    return PersonId(other) if known else None
 
 
 def _person_of(message: AnyMessage) -> PersonId | None:

@@ -160,6 +160,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "face_in_doubt": ("Um ganz sicher zu sein, dass Sie es sind.", ""),
     "wrong_person": ("Sie wurden hier schon einmal verwechselt.", ""),
     "look_alike": ("Jemand hier sieht Ihnen ähnlich.", ""),
+    "imported": ("Sie wurden nach einem Bild aufgenommen.", ""),
     "first_visit": ("Ihre erste Zahlung hier ist eine größere.", ""),
     "long_absence": ("Sie waren eine Weile nicht hier.", ""),
     "amount_above_no_pin_ceiling": ("Ein größerer Betrag braucht Ihre PIN.", ""),

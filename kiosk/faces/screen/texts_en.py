@@ -159,6 +159,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "face_in_doubt": ("To be quite sure that it is you.", ""),
     "wrong_person": ("Somebody was once taken for you here.", ""),
     "look_alike": ("Somebody here looks like you.", ""),
+    "imported": ("You were enrolled from a picture.", ""),
     "first_visit": ("Your first payment here is a larger one.", ""),
     "long_absence": ("You have not been here for a while.", ""),
     "amount_above_no_pin_ceiling": ("A larger amount needs your PIN.", ""),
