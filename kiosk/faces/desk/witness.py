@@ -99,8 +99,9 @@ def _conclude(
 def _set_aside(message: AnyMessage) -> PersonId | None:
     """Return the look-alike that a manager has set aside, if this is such a message."""
     other = getattr(message, "look_alike_of", None)
-    known = isinstance(other, str) and _PERSON.fullmatch(other)
-    return PersonId(other) if known else None
+    if not isinstance(other, str) or not _PERSON.fullmatch(other):
+        return None
+    return PersonId(other)
 
 
 def _person_of(message: AnyMessage) -> PersonId | None:
