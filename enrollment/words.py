@@ -49,6 +49,8 @@ REFUSALS = {
     "frames_disagree": "The pictures do not show one and the same face.",
     "face_changed": "The face before the camera changed.",
     "pad_texture": "This does not look like a living face.",
+    "pad_stream": "The camera's pictures are not those of a camera before a person.",
+    "pad_context": "What is around the face moves with it, as in a picture.",
     "pad_undecided": "It is not certain that this is a living face.",
     "no_picture": "A picture that the list names is not there.",
     "picture_unreadable": "A picture cannot be read.",

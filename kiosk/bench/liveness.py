@@ -235,13 +235,9 @@ def plot(found: Found, path: Path) -> None:
     Raises:
         BadInputError: `plot_unwritable`.
     """
-    # Imported here: most runs draw nothing, and it takes a second.
-    import matplotlib as mpl  # noqa: PLC0415
+    from kiosk.bench.drawing import save, subplots  # noqa: PLC0415 - it takes a second to load
 
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415
-
-    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    figure, axes = subplots()
     for species, judged in sorted(_group(found.windows).items()):
         means = [sum(one.scores) / len(one.scores) for one in judged if one.scores]
         axes.hist(means, bins=40, range=(0, 1), alpha=0.6, label=f"{species} ({len(means)})")
@@ -251,13 +247,4 @@ def plot(found: Found, path: Path) -> None:
         xlabel="mean score of a window of 16 frames", ylabel="windows", title=f"PAD, {found.pack}"
     )
     axes.legend()
-    try:
-        figure.savefig(path, format="png")
-    except OSError as error:
-        raise BadInputError(
-            f"The plot cannot be written to {path}.",
-            code="plot_unwritable",
-            mend="Name a file in a folder that exists.",
-        ) from error
-    finally:
-        plt.close(figure)
+    save(figure, path)

@@ -7,9 +7,8 @@ from pathlib import Path
 import click
 
 from kiosk.commands.bench_faces import detect, identify, smile
-from kiosk.commands.common import data_option, emit, json_option
-from models.manifest import find_pack
-from models.store import current_pack
+from kiosk.commands.bench_liveness import liveness
+from kiosk.commands.common import emit, json_option
 
 GALLERY_MAX = 4_000_000
 """People of a measurement: 4 GiB of floats a million at 512 dimensions, twice."""
@@ -38,41 +37,6 @@ def payments(*, count: int, as_json: bool) -> int:
         f" one fsync {found['fsync_p95_ms']} ms at p95).",
     )
     return 0 if found["ok"] else 1
-
-
-@bench.command()
-@click.option("--pack", help="Model pack; else the one in use.")
-@click.option(
-    "--pad",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A set like NUAA: sequences.csv, client/, imposter/.",
-)
-@click.option("--seed", type=click.IntRange(0), default=20_261_128, show_default=True)
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw a PNG.")
-@data_option
-@json_option
-def liveness(
-    *,
-    pack: str | None,
-    pad: Path | None,
-    seed: int,
-    plot: Path | None,
-    data_dir: Path,
-    as_json: bool,
-) -> int:
-    """Measure presentation attack detection; exit 1 when an attack was accepted."""
-    # Imported here: listing the words must not load the networks.
-    from kiosk.bench import liveness as bench_liveness  # noqa: PLC0415
-    from kiosk.bench.sets import set_folder  # noqa: PLC0415
-
-    found = bench_liveness.measure(
-        find_pack(pack or current_pack(data_dir), data_dir), set_folder(pad, "pad")
-    )
-    told = bench_liveness.report(found, seed)
-    if plot is not None:
-        bench_liveness.plot(found, plot)
-    emit(told, as_json, bench_liveness.in_words(told))
-    return 0 if told["sequences"]["apcer"] == 0 else 1
 
 
 def _sizes(_context: click.Context, _option: click.Parameter, value: str) -> tuple[int, ...]:
@@ -125,6 +89,7 @@ def search(
 
 bench.add_command(detect)
 bench.add_command(identify)
+bench.add_command(liveness)
 bench.add_command(smile)
 
 

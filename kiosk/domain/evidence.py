@@ -48,8 +48,13 @@ class Reason(enum.Enum):
     TOO_FEW_FRAMES = "too_few_frames"
     PAD_TEXTURE = "pad_texture"
     PAD_UNDECIDED = "pad_undecided"
+    PAD_STREAM = "pad_stream"
+    PAD_CONTEXT = "pad_context"
+    PAD_LIGHT = "pad_light"
+    PAD_TURN = "pad_turn"
+    PAD_MOVEMENT = "pad_movement"
 
     @property
     def is_pad(self) -> bool:
         """Say whether presentation attack detection gave this reason."""
-        return self in {Reason.PAD_TEXTURE, Reason.PAD_UNDECIDED}
+        return self.value.startswith("pad_")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kiosk.domain.evidence import Reason
+    from kiosk.faces.vision.detector import Face
     from kiosk.faces.vision.quality import Quality
 
 
@@ -24,6 +25,7 @@ class FrameJudgement:
         at_ms: The frame's time on the camera's clock.
         track: The payer's track; 0 while nobody was seen yet.
         reason: Why the frame cannot count; None when its quality is enough.
+        face: Where the payer's face is, when there was one.
         quality: The measures, when there was a face to measure.
         pad_score: Bona fide score of this frame, 0 to 1; None when PAD did not run on it.
         smile_score: 0 to 1; None without a good face, or when the pack has no such network.
@@ -35,6 +37,7 @@ class FrameJudgement:
     at_ms: int
     track: int
     reason: Reason | None
+    face: Face | None = field(default=None, repr=False, compare=False)
     quality: Quality | None = None
     pad_score: float | None = None
     smile_score: float | None = None

@@ -143,6 +143,7 @@ class Pipeline:
             at_ms=frame.at_ms,
             track=self._tracker.track,
             reason=reason,
+            face=face,
             quality=quality,
             pad_score=pad_score,
             smile_score=smile_score,

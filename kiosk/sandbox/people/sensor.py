@@ -18,6 +18,8 @@ from kiosk.sandbox.people.surroundings import FRAME_HEIGHT, FRAME_WIDTH
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+GAMMA = 2.2
+"""Grey levels are the light to the power of 1 / 2.2, about as in sRGB."""
 _BANK_MARGIN = 128
 _BANK_SEED = 20_260
 
@@ -54,7 +56,14 @@ class Sensor:
         self._focus = float(rng.uniform(0.0, 0.9))
 
     def expose(
-        self, scene: NDArray[np.uint8], *, index: int, at_ms: float, moved: tuple[float, float]
+        self,
+        scene: NDArray[np.uint8],
+        *,
+        index: int,
+        at_ms: float,
+        moved: tuple[float, float],
+        screen: NDArray[np.float32] | None = None,
+        exposure: float = 1.0,
     ) -> NDArray[np.uint8]:
         """Return what the camera makes of a scene.
 
@@ -63,19 +72,26 @@ class Sensor:
             index: The frame's number, for its noise.
             at_ms: The time, for the drift of light.
             moved: How far the subject moves while the shutter is open, pixels.
+            screen: What the kiosk's screen makes of each pixel's light, a factor of grey levels;
+                None where it plays no part.
+            exposure: How much longer the shutter is open than the camera would have it.
         """
         seen = _smeared(scene, moved)
         if self._focus > 0.3:
             seen = np.asarray(cv2.GaussianBlur(seen, (0, 0), self._focus), np.uint8)
-        gains = self._gains * (1.0 + self._drift.at(at_ms))
+        gains = self._gains * (1.0 + self._drift.at(at_ms)) * exposure ** (1 / GAMMA)
         levels = np.arange(256, dtype=np.float32)[None, :, None] * gains.astype(np.float32)
         lit = cv2.LUT(seen, np.ascontiguousarray(np.sqrt(levels), np.float32))
         rng = np.random.default_rng((self._seed, index))
         y, x = (int(v) for v in rng.integers(0, _BANK_MARGIN, 2))
         window = self._bank[y : y + FRAME_HEIGHT, x : x + FRAME_WIDTH]
-        roots = cv2.scaleAdd(window, self._noise, cv2.multiply(lit, self._light))
+        roots = cv2.scaleAdd(window, self._noise, cv2.multiply(lit, self._lit(screen)))
         _, positive = cv2.threshold(roots, 0.0, 0.0, cv2.THRESH_TOZERO)
         return np.asarray(cv2.multiply(positive, positive, dtype=cv2.CV_8U), np.uint8)
+
+    def _lit(self, screen: NDArray[np.float32] | None) -> NDArray[np.float32]:
+        # Roots of grey levels are what the light is a factor of.
+        return self._light if screen is None else self._light * np.sqrt(screen)
 
 
 def _smeared(scene: NDArray[np.uint8], moved: tuple[float, float]) -> NDArray[np.uint8]:

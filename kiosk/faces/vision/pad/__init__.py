@@ -1,4 +1,5 @@
 """Presentation attack detection: is it a person who stands there, or a picture of one?
 
-Layers are combined with AND and fail closed. So far there is one, the passive texture layer.
+One layer a module, each with `add`, `change_face` and `report` (`sight.PadLayer`); `panel` holds
+those of a session. They are combined with AND and fail closed (`kiosk.domain.pad`).
 """

@@ -113,6 +113,11 @@ class PadSequence:
         return PadVerdict.BONA_FIDE
 
     @property
+    def is_ripe(self) -> bool:
+        """Say whether there were scores enough for a verdict, were it only of doubt."""
+        return self._attack or len(self._of_probe) >= self._rule.frames_min
+
+    @property
     def is_doubtful(self) -> bool:
         """Say whether the score so far, of however few frames, would not do."""
         return self.score is not None and self.score < self._rule.bona_fide_min

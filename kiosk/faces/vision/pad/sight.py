@@ -1,0 +1,96 @@
+"""What the PAD layers are shown of a frame, and the one small interface they have.
+
+A `Sight` lives as long as a layer needs it, at most a few frames; nothing of it is ever stored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from kiosk.domain.evidence import CameraKind
+from kiosk.faces.opencv import cv2
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from kiosk.domain.pad import LayerReport
+    from kiosk.faces.camera.port import Frame
+    from kiosk.faces.vision.detector import Face
+    from kiosk.faces.vision.judgement import FrameJudgement
+
+GREY_SIDE_MAX = 320
+"""Pixels of the longer side of the small grey picture in which points are followed."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraFacts:
+    """What a camera, and the screen beside it, can be asked for.
+
+    Args:
+        true_clock: Frame times are of the real world, not of a recording.
+        lit: The kiosk's own screen lights whoever stands there.
+        exposure: The exposure follows a command.
+    """
+
+    true_clock: bool
+    lit: bool
+    exposure: bool
+
+    @classmethod
+    def of(cls, kind: CameraKind, *, lit: bool = False, exposure: bool = False) -> CameraFacts:
+        """Return the facts of a kind of camera; only a live one can be lit or be commanded."""
+        live = kind.is_live
+        return cls(true_clock=live, lit=live and lit, exposure=live and exposure)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One frame as the layers see it; `scale` leads from the frame to the small grey picture."""
+
+    at_ms: int
+    track: int
+    image: NDArray[np.uint8] = field(repr=False, compare=False)
+    grey: NDArray[np.uint8] = field(repr=False, compare=False)
+    scale: float
+    face: Face | None = field(repr=False, compare=False)
+    pad_score: float | None
+    smile_score: float | None
+
+
+class PadLayer(Protocol):
+    """One kind of evidence, gathered frame by frame."""
+
+    def add(self, sight: Sight) -> None:
+        """Take one more frame."""
+        ...
+
+    def report(self) -> LayerReport:
+        """Say what the frames so far are worth."""
+        ...
+
+    def change_face(self) -> None:
+        """Forget what belongs to one face; an attack that was seen stays."""
+        ...
+
+
+def sight_of(frame: Frame, judgement: FrameJudgement) -> Sight:
+    """Return what the layers are shown of a judged frame."""
+    height, width = frame.image.shape[:2]
+    scale = min(1.0, GREY_SIDE_MAX / max(height, width))
+    grey = cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)
+    if scale < 1.0:
+        size = (round(width * scale), round(height * scale))
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    return Sight(
+        at_ms=frame.at_ms,
+        track=judgement.track,
+        image=frame.image,
+        grey=np.asarray(grey, np.uint8),
+        scale=scale,
+        face=judgement.face,
+        pad_score=judgement.pad_score,
+        smile_score=judgement.smile_score if judgement.face_seen else None,
+    )

@@ -1,0 +1,157 @@
+"""Stream layer: do these frames come from a sensor, now?
+
+A sensor never gives the same frame twice: read and shot noise change most pixels. So frames that
+repeat, soon or late, are a still or a loop, and frames without noise were drawn or filtered by
+somebody. Real readings jitter by milliseconds. When the camera is told to change its exposure,
+the picture must follow.
+What is compared is a grid of some two thousand pixels of the newest frames, in memory only.
+It does not see an injected stream that carries noise of its own, jitters and follows the exposure;
+the camera's identity (`kiosk.faces.camera.identity`) and the light layer are for that.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kiosk.domain.pad import Layer, LayerReport, LayerVerdict
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from kiosk.faces.vision.pad.sight import CameraFacts, Sight
+
+_ROWS, _COLUMNS = 11, 13
+"""Every so many rows and columns a pixel is looked at; odd, so that no pattern is hit or missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRule:
+    """What a sensor's frames look like; shares are of pixels that are neither black nor white.
+
+    NUAA's webcam frames, live and prints: at most .22 of the pixels of any two frames are equal.
+    """
+
+    same_min: float = 0.9
+    """Equal share from which two frames are one and the same."""
+    clean_min: float = 0.6
+    """Equal share of neighbours, in the median, from which there is no noise to speak of."""
+    repeats_min: int = 4
+    """Repeated frames that make an attack, if they are half of the newest ones: a driver under
+    load may give a frame twice."""
+    frames_kept: int = 48
+    frames_min: int = 6
+    pixels_min: int = 200
+    jitter_min_ms: float = 0.8
+    """Largest distance of a reading from an even beat, below which no real clock stands behind."""
+    beats_min: int = 24
+    exposure_after_ms: tuple[int, int] = (60, 450)
+    """When a commanded change must be seen; UVC cameras take a few frames."""
+    exposure_share_min: float = 0.35
+    """Share of the commanded change (in logarithm) that must be seen."""
+
+
+class StreamLayer:
+    """Gathers what the frames say of their source.
+
+    Args:
+        facts: What this camera can be asked for.
+    """
+
+    def __init__(self, facts: CameraFacts, rule: StreamRule | None = None) -> None:
+        """Begin with nothing seen."""
+        self._facts = facts
+        self._rule = rule or StreamRule()
+        self._frames: deque[NDArray[np.uint8]] = deque(maxlen=self._rule.frames_kept)
+        self._repeats: deque[bool] = deque(maxlen=self._rule.frames_kept // 2)
+        self._same: deque[float] = deque(maxlen=self._rule.frames_kept)
+        self._times: deque[int] = deque(maxlen=4 * self._rule.beats_min)
+        self._levels: deque[tuple[int, float]] = deque(maxlen=4 * self._rule.beats_min)
+        self._commanded: tuple[int, float] | None = None
+        self._fault = ""
+        self._followed: bool | None = None
+
+    def change_face(self) -> None:
+        """Nothing here belongs to a face."""
+
+    def command_exposure(self, at_ms: int, factor: float) -> None:
+        """Take note that the camera was told to make the picture so many times as bright."""
+        self._commanded = (at_ms, factor)
+        self._followed = None
+
+    def add(self, sight: Sight) -> None:
+        """Take one more frame."""
+        grid = np.ascontiguousarray(sight.image[4::_ROWS, 5::_COLUMNS, 1])
+        self._times.append(sight.at_ms)
+        self._levels.append((sight.at_ms, max(1.0, float(grid.mean()))))
+        if self._frames and self._frames[-1].shape == grid.shape:
+            shares = self._equal_shares(grid)
+            self._repeats.append(bool(shares.max() >= self._rule.same_min))
+            self._same.append(float(shares[-1]))
+        self._frames.append(grid)
+        repeated = sum(self._repeats)
+        if repeated >= self._rule.repeats_min and repeated * 2 >= len(self._repeats):
+            self._fault = "frames_repeat"
+        elif len(self._same) >= self._rule.frames_min and self._is_too_clean():
+            self._fault = self._fault or "no_noise"
+        self._check_exposure(sight.at_ms)
+
+    def report(self) -> LayerReport:
+        """Say what the stream is worth."""
+        same = round(float(np.median(self._same)), 3) if self._same else None
+        if self._fault:
+            return LayerReport(Layer.STREAM, LayerVerdict.ATTACK, self._fault, same)
+        if not self._facts.true_clock:
+            return LayerReport(Layer.STREAM, LayerVerdict.COULD_NOT_RUN, "no_true_clock", same)
+        if len(self._same) < self._rule.frames_min:
+            return LayerReport(Layer.STREAM, LayerVerdict.UNDECIDED, "too_few_frames", same)
+        if self._is_too_even():
+            return LayerReport(Layer.STREAM, LayerVerdict.COULD_NOT_RUN, "clock_too_even", same)
+        if self._facts.exposure and self._followed is not True:
+            return LayerReport(Layer.STREAM, LayerVerdict.UNDECIDED, "exposure_not_tried", same)
+        return LayerReport(Layer.STREAM, LayerVerdict.BONA_FIDE, "", same)
+
+    def _equal_shares(self, grid: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Return the share of equal pixels with every kept frame; 0 where too few are usable."""
+        kept = np.stack([frame for frame in self._frames if frame.shape == grid.shape])
+        usable = (kept > 3) & (kept < 252) & (grid > 3) & (grid < 252)
+        counted = usable.sum(axis=(1, 2))
+        equal = ((kept == grid) & usable).sum(axis=(1, 2))
+        enough = counted >= self._rule.pixels_min
+        return np.where(enough, equal / np.maximum(counted, 1), 0.0)
+
+    def _is_too_clean(self) -> bool:
+        return float(np.median(self._same)) >= self._rule.clean_min
+
+    def _is_too_even(self) -> bool:
+        if len(self._times) < self._rule.beats_min:
+            return False
+        times = np.array(self._times, np.float64)
+        gaps = [later - earlier for earlier, later in pairwise(self._times)]
+        if max(gaps) > 2.5 * max(1.0, float(np.median(gaps))):
+            return False
+        beats = np.arange(len(times), dtype=np.float64)
+        slope, start = np.polyfit(beats, times, 1)
+        return bool(np.abs(times - (start + slope * beats)).max() < self._rule.jitter_min_ms)
+
+    def _check_exposure(self, now_ms: int) -> None:
+        if self._commanded is None or self._followed is not None:
+            return
+        at_ms, factor = self._commanded
+        first_ms, last_ms = self._rule.exposure_after_ms
+        before = [level for when, level in self._levels if at_ms - last_ms <= when <= at_ms]
+        after = [
+            level for when, level in self._levels if at_ms + first_ms <= when <= at_ms + last_ms
+        ]
+        if len(before) < 2 or len(after) < 2:
+            return
+        seen = np.log(np.array(after) / float(np.median(before))) / np.log(factor)
+        if float(np.sort(seen)[-2]) >= self._rule.exposure_share_min:
+            self._followed = True
+        elif now_ms >= at_ms + last_ms:
+            self._followed = False
+            self._fault = self._fault or "exposure_ignored"

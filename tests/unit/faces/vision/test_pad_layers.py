@@ -1,0 +1,315 @@
+"""Each PAD layer on made-up frames: what it must see, what it must not, and when it cannot tell."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kiosk.domain.evidence import CameraKind
+from kiosk.domain.lightcode import LightPlan, Tint
+from kiosk.domain.pad import LayerVerdict
+from kiosk.faces.opencv import cv2
+from kiosk.faces.vision.detector import Face
+from kiosk.faces.vision.pad.context import ContextLayer
+from kiosk.faces.vision.pad.light import LightLayer
+from kiosk.faces.vision.pad.movement import MovementLayer
+from kiosk.faces.vision.pad.sight import CameraFacts, Sight
+from kiosk.faces.vision.pad.stream import StreamLayer
+from kiosk.faces.vision.pad.turn import TurnLayer
+
+LIVE = CameraFacts.of(CameraKind.DEVICE, lit=True, exposure=False)
+FOLDER = CameraFacts.of(CameraKind.FRAME_FOLDER, lit=True, exposure=True)
+RNG = np.random.default_rng(7)
+PLAN = LightPlan((Tint.WARM, Tint.COOL, Tint.ROSE, Tint.MINT, Tint.WARM, Tint.ROSE), 300)
+
+
+def texture(height, width, seed):
+    rough = np.random.default_rng(seed).uniform(0, 1, (height // 6, width // 6))
+    soft = cv2.resize(rough.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.clip(60 + 130 * soft, 0, 255).astype(np.float32)
+
+
+ROOM, FACE = texture(240, 320, 1), texture(120, 100, 2)
+
+
+def face_at(x, y, width=100.0, height=120.0):
+    marks = np.array([[30, 45], [70, 45], [50, 70], [35, 92], [65, 92]], np.float32)
+    marks += np.array((x, y), np.float32)
+    return Face(x, y, width, height, 0.9, marks)
+
+
+def sight(at_ms, picture, face=None, *, smile=None, noise=2.0, track=1):
+    rng = np.random.default_rng((at_ms, 5))
+    grey = np.clip(picture + rng.normal(0, noise, picture.shape) * (noise > 0), 0, 255)
+    grey = grey.astype(np.uint8)
+    image = grey if grey.ndim == 3 else np.repeat(grey[..., None], 3, axis=2)
+    small = grey if grey.ndim == 2 else np.ascontiguousarray(grey[..., 1])
+    return Sight(at_ms, track, image, small, 1.0, face, None, smile)
+
+
+def times(count):
+    jitter = np.random.default_rng(3).normal(0, 3, count)
+    return [int(k * 66.7 + j + 20) for k, j in enumerate(jitter)]
+
+
+# Stream -------------------------------------------------------------------------------------------
+
+
+def stream_of(frames, facts=LIVE):
+    layer = StreamLayer(facts)
+    for one in frames:
+        layer.add(one)
+    return layer.report()
+
+
+def test_a_sensors_frames_are_believed():
+    """Noise, jitter, no repeats."""
+    report = stream_of([sight(t, ROOM) for t in times(40)])
+
+    assert report.verdict is LayerVerdict.BONA_FIDE
+
+
+@pytest.mark.parametrize("facts", [LIVE, FOLDER])
+def test_a_frozen_frame_is_an_attack_on_any_camera(facts):
+    """The same picture again and again, after a genuine beginning."""
+    begin = [sight(t, ROOM) for t in times(8)]
+    frozen = [
+        Sight(600 + 70 * k, 1, *(_pictures(begin[-1])), 1.0, None, None, None) for k in range(20)
+    ]
+
+    report = stream_of([*begin, *frozen], facts)
+
+    assert (report.verdict, report.why) == (LayerVerdict.ATTACK, "frames_repeat")
+
+
+def _pictures(one):
+    return one.image, one.grey
+
+
+def test_a_loop_is_an_attack():
+    """Every frame differs from the one before, but not from those of the last round."""
+    loop = [sight(t, ROOM) for t in times(10)]
+    again = [
+        Sight(700 * n + one.at_ms, 1, *(_pictures(one)), 1.0, None, None, None)
+        for n in range(1, 4)
+        for one in loop
+    ]
+
+    assert stream_of(loop + again).why == "frames_repeat"
+
+
+def test_a_picture_without_noise_was_drawn():
+    """Something moves, the rest is the same to the last bit."""
+    frames = []
+    for k, t in enumerate(times(20)):
+        picture = ROOM.copy()
+        picture[60:180, 40 + 4 * k : 140 + 4 * k] = FACE
+        frames.append(sight(t, picture, noise=0.0))
+
+    assert stream_of(frames).why == "no_noise"
+
+
+def test_an_even_beat_is_no_attack_but_no_pass_either():
+    """Nobody's clock is that good; perhaps a file is played."""
+    report = stream_of([sight(40 * k, ROOM) for k in range(40)])
+
+    assert (report.verdict, report.why) == (LayerVerdict.COULD_NOT_RUN, "clock_too_even")
+
+
+def test_a_folder_has_no_clock():
+    """Frames of a folder cannot prove that they are of now."""
+    assert stream_of([sight(t, ROOM) for t in times(30)], FOLDER).why == "no_true_clock"
+
+
+@pytest.mark.parametrize(("followed", "verdict"), [(True, "bona_fide"), (False, "attack")])
+def test_the_exposure_must_follow(followed, verdict):
+    """Told to be darker, the picture gets darker, or it is not this camera's."""
+    layer = StreamLayer(CameraFacts.of(CameraKind.DEVICE, exposure=True))
+    for k, t in enumerate(times(40)):
+        if k == 12:
+            layer.command_exposure(t, 0.6)
+        layer.add(sight(t, ROOM * (0.7 if followed and 14 <= k <= 20 else 1.0)))
+
+    assert layer.report().verdict.value == verdict
+
+
+# Context ------------------------------------------------------------------------------------------
+
+
+def swaying(*, sheet):
+    for k, t in enumerate(times(50)):
+        shift = 9.0 * np.sin(k / 4)
+        move = np.float32([[1, 0, shift], [0, 1, 0]])
+        if sheet:
+            picture = ROOM.copy()
+            picture[60:180, 110:210] = FACE
+            picture = cv2.warpAffine(picture, move, (320, 240), borderMode=cv2.BORDER_REFLECT)
+        else:
+            picture = ROOM.copy()
+            mask = np.zeros_like(ROOM)
+            cv2.ellipse(mask, (160 + round(shift), 120), (55, 68), 0, 0, 360, 1.0, -1)
+            layer = np.zeros_like(ROOM)
+            layer[60:180, 110:210] = FACE
+            layer = cv2.warpAffine(layer, move, (320, 240))
+            picture = np.where(mask > 0, layer, picture)
+        yield sight(t, picture, face_at(110.0 + shift, 60.0))
+
+
+def test_a_room_that_sways_with_the_face_is_a_picture():
+    """What is around the head goes where the head goes."""
+    layer = ContextLayer()
+    for one in swaying(sheet=True):
+        layer.add(one)
+
+    assert layer.report().why == "room_moves_with_face"
+
+
+def test_a_head_that_sways_before_a_room_is_none():
+    """The room stays where it is."""
+    layer = ContextLayer()
+    for one in swaying(sheet=False):
+        layer.add(one)
+
+    assert layer.report().verdict is LayerVerdict.BONA_FIDE
+    assert layer.report().score < 0
+
+
+# Turn ---------------------------------------------------------------------------------------------
+
+
+def turned(*, solid, side=1):
+    ys, xs = np.mgrid[0:240, 0:320].astype(np.float32)
+    picture = ROOM.copy()
+    picture[60:180, 110:210] = FACE
+    depth = 25.0 * np.exp(-(((xs - 160) / 45) ** 2) - ((ys - 120) / 60) ** 2)
+    for k, t in enumerate(times(40)):
+        angle = side * 0.45 * min(1.0, max(0.0, (k - 10) / 8))
+        flat = 160 + (xs - 160) / np.cos(angle)
+        map_x = xs - np.sin(angle) * depth if solid else flat
+        seen = cv2.remap(picture, map_x.astype(np.float32), ys, cv2.INTER_LINEAR)
+        yield sight(t, seen, face_at(110.0, 60.0))
+
+
+def turn_layer(frames, asked=1):
+    layer = TurnLayer()
+    for k, one in enumerate(frames):
+        if k == 8:
+            layer.ask(one.at_ms, asked)
+        layer.add(one)
+    return layer.report()
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_head_has_depth(side):
+    """Its middle runs ahead, to the side that was asked for."""
+    assert turn_layer(turned(solid=True, side=side), side).verdict is LayerVerdict.BONA_FIDE
+
+
+def test_a_turn_to_the_other_side_is_no_answer():
+    """A recording does not know the side."""
+    assert turn_layer(turned(solid=True, side=-1), 1).verdict is LayerVerdict.UNDECIDED
+
+
+def test_a_sheet_turns_like_a_sheet():
+    """Narrower, and flat."""
+    assert turn_layer(turned(solid=False)).why == "turns_like_a_sheet"
+
+
+def test_who_was_not_asked_has_not_failed():
+    """Without a prompt the layer cannot run."""
+    layer = TurnLayer()
+    for one in turned(solid=True):
+        layer.add(one)
+
+    assert layer.report().verdict is LayerVerdict.COULD_NOT_RUN
+
+
+# Light --------------------------------------------------------------------------------------------
+
+
+def lit(*, shown=PLAN, late_ms=80, strength=0.12, room=0.04, facts=LIVE):
+    layer = LightLayer(facts)
+    layer.begin(PLAN)
+    skin = np.zeros((240, 320), np.float32)
+    skin[60:180, 110:210] = 1.0
+    for t in times(60):
+        tint = shown.tint_at(t - late_ms)
+        colour = np.array((0.9, 0.9, 0.9) if tint is None else tint.linear[::-1], np.float32)
+        share = strength * (skin + room * (1 - skin))[..., None]
+        base = np.repeat((0.5 * ROOM + 0.5 * 120)[..., None], 3, axis=2) * (0.85, 0.95, 1.1)
+        picture = base * ((1 + share * colour) / (1 + strength)) ** (1 / 2.2)
+        layer.add(sight(t, picture.astype(np.float32), face_at(110.0, 60.0), noise=4.0))
+    return layer.report()
+
+
+def test_the_screens_colours_come_back_from_a_face():
+    """In order, in time, and far less from the room."""
+    assert lit().verdict is LayerVerdict.BONA_FIDE
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        ({"late_ms": 320}, "answer_too_late"),
+        ({"room": 1.0}, "room_answers_as_much"),
+        (
+            {"shown": LightPlan((*PLAN.tints[3:], Tint.COOL, Tint.MINT, Tint.WARM), 300)},
+            "answer_in_another_order",
+        ),
+    ],
+)
+def test_other_light_is_an_attack(how, why):
+    """A relay, a print, a recording of another session."""
+    report = lit(**how)
+
+    assert (report.verdict, report.why) == (LayerVerdict.ATTACK, why)
+
+
+def test_no_answer_is_no_pass():
+    """Daylight or a display: it cannot be told apart, so the layer could not run."""
+    report = lit(strength=0.0)
+
+    assert (report.verdict, report.why) == (LayerVerdict.COULD_NOT_RUN, "no_answer_seen")
+
+
+def test_without_our_light_it_says_so():
+    """A folder of frames, or reduced motion."""
+    assert LightLayer(FOLDER).report().why == "no_light_of_ours"
+    layer = LightLayer(LIVE)
+    layer.cannot("reduced_motion")
+    assert layer.report().verdict is LayerVerdict.COULD_NOT_RUN
+
+
+# Movement -----------------------------------------------------------------------------------------
+
+
+def smiled(scores, asked_ms=500):
+    layer = MovementLayer()
+    layer.ask(asked_ms)
+    for k, score in enumerate(scores):
+        layer.add(sight(100 * k, ROOM, face_at(110.0, 60.0), smile=score))
+    return layer
+
+
+def test_a_smile_after_the_question_is_an_answer():
+    """Neutral, then smiling, and held."""
+    report = smiled([0.1] * 10 + [0.9] * 6).report()
+
+    assert (report.verdict, report.score) == (LayerVerdict.BONA_FIDE, 500.0)
+
+
+@pytest.mark.parametrize("scores", [[0.9] * 30, [0.1] * 6 + [0.9] * 10, [0.1] * 30, [0.1, 0.9] * 9])
+def test_other_faces_have_not_answered(scores):
+    """A smile that was there, came sooner than anybody can, never came, or did not last."""
+    assert smiled(scores).report().verdict is LayerVerdict.UNDECIDED
+
+
+def test_the_button_leaves_the_layer_unable():
+    """Who taps was not seen to move; no more and no less."""
+    layer = smiled([0.1] * 10)
+    layer.tapped()
+
+    assert (layer.report().verdict, layer.report().why) == (
+        LayerVerdict.COULD_NOT_RUN,
+        "button_used",
+    )
