@@ -8,7 +8,9 @@ import click
 
 from kiosk.commands.bench_faces import detect, identify, smile
 from kiosk.commands.bench_liveness import liveness
-from kiosk.commands.common import emit, json_option
+from kiosk.commands.common import data_option, emit, json_option
+from models.manifest import find_pack
+from models.store import current_pack
 
 GALLERY_MAX = 4_000_000
 """People of a measurement: 4 GiB of floats a million at 512 dimensions, twice."""
