@@ -148,6 +148,7 @@ class FacesProcess:
             language=os.environ.get("SMILETILL_LANGUAGE") or self._settings.screen.language,
             staff_codes=self._settings.screen.staff_codes,
             desk=self._desk,
+            owners=self.service.people,
         )
 
     def close(self) -> None:

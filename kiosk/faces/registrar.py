@@ -35,24 +35,40 @@ class CustomerDesk(Protocol):
         ...
 
 
+class Owners(Protocol):
+    """The vault's answers about whose record something is."""
+
+    def alias(self, person: PersonId) -> PayerAlias:
+        """Return the name that money knows this person by."""
+        ...
+
+    def paused_by_phone(self, phone: str) -> PersonId | None:
+        """Return who has this full number and has paused, or None."""
+        ...
+
+    def decoy(self, phone: str) -> PayerAlias:
+        """Return an alias that nobody has, so that an unknown number costs the same time."""
+        ...
+
+
 class DeskRegistrar:
     """Answers the questions of a session about one's own data.
 
     Args:
         desk: Carries out.
-        alias: The vault's word for who money knows this person as.
+        owners: The vault's answers.
         prove: Has money compare a PIN, once.
     """
 
     def __init__(
         self,
         desk: CustomerDesk,
-        alias: Callable[[PersonId], PayerAlias],
+        owners: Owners,
         prove: Callable[[PayerAlias, str], PinProven],
     ) -> None:
         """Keep the parts."""
         self._desk = desk
-        self._alias = alias
+        self._owners = owners
         self._prove = prove
 
     def answer(self, question: fx.Question) -> ev.Event:
@@ -63,7 +79,7 @@ class DeskRegistrar:
         """
         match question:
             case fx.ProvePin(person=person, pin=pin):
-                told = self._prove(self._alias(person), pin)
+                told = self._prove(self._owners.alias(person), pin)
                 return ev.PinJudged(0, told.verified, told.reason, told.token)
             case fx.AskData(person=person):
                 return ev.DataArrived(0, _shown(self._kept(person)))
@@ -73,6 +89,8 @@ class DeskRegistrar:
                 return self._carry_out(PausePerson(person))
             case fx.Resume(person=person, token=token):
                 return self._carry_out(ResumePerson(person, token=token))
+            case fx.ResumeByNumber(phone=phone, pin=pin):
+                return self._resume_by_number(phone, pin)
             case fx.Erase(person=person):
                 done = self._desk.for_customer(ErasePerson(person))
                 assert isinstance(done, Erased)
@@ -80,6 +98,17 @@ class DeskRegistrar:
                 return ev.Erased(0, done.certificate, whole)
             case _ as never:
                 assert_never(never)
+
+    def _resume_by_number(self, phone: str, pin: str) -> ev.PinJudged:
+        """End a pause; an unknown number is answered like a wrong PIN, in the same time."""
+        found = self._owners.paused_by_phone(phone)
+        alias = self._owners.decoy(phone) if found is None else self._owners.alias(found)
+        told = self._prove(alias, pin)
+        if not told.verified or found is None:
+            wrong = "phone_or_pin_wrong" if told.reason in {"", "pin_wrong"} else told.reason
+            return ev.PinJudged(0, verified=False, reason=wrong)
+        done = self._carry_out(ResumePerson(found, token=told.token))
+        return ev.PinJudged(0, verified=not done.reason, reason=done.reason)
 
     def _kept(self, person: PersonId) -> PersonKept:
         kept = self._desk.for_customer(ShowRights(person))

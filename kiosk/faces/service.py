@@ -22,6 +22,7 @@ from kiosk.faces.headless import HeadlessSession
 from kiosk.faces.keeper import VaultKeeper
 from kiosk.faces.money_link import MoneyLink
 from kiosk.faces.vault.gallery import Gallery
+from kiosk.faces.vault.records import PersonState
 from kiosk.faces.vault.store import Vault
 from kiosk.faces.vision.room import VisionRoom
 from kiosk.link.key_care import RotateStoreKey, StoreKeyRotated
@@ -66,6 +67,14 @@ class VaultPeople:
     def by_phone(self, phone: str) -> PersonId | None:
         """Return who has this full number and may pay, or None."""
         return self._gallery.by_phone(phone)
+
+    def paused_by_phone(self, phone: str) -> PersonId | None:
+        """Return who has this full number and has paused, or None."""
+        wanted = self._gallery.normalise(phone)
+        for person in self._vault.ids(PersonState.PAUSED):
+            if self._gallery.normalise(self._vault.get(person).phone) == wanted:
+                return person
+        return None
 
     def decoy(self, phone: str) -> PayerAlias:
         """Return an alias that nobody has, always the same for a number, also after a restart.

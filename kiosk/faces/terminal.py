@@ -27,7 +27,7 @@ from kiosk.domain.stepup import StepUpPolicy
 from kiosk.faces.camera.choice import camera_of
 from kiosk.faces.eyes import Eyes
 from kiosk.faces.money_link import MoneyLink
-from kiosk.faces.registrar import CustomerDesk, DeskRegistrar
+from kiosk.faces.registrar import CustomerDesk, DeskRegistrar, Owners
 from kiosk.faces.screen.application import application, close_window, load_window, run_until
 from kiosk.faces.screen.session_model import SessionModel
 from kiosk.faces.teller import People, Question, Teller
@@ -240,6 +240,7 @@ class TerminalParts:
     language: str
     staff_codes: Mapping[str, str]
     desk: CustomerDesk
+    owners: Owners
 
 
 class Terminal:
@@ -263,7 +264,7 @@ class Terminal:
             payee=parts.payee,
             language=parts.language,
             staff_can_close=bool(parts.staff_codes),
-            registrar=DeskRegistrar(parts.desk, parts.people.alias, self._money.prove_pin),
+            registrar=DeskRegistrar(parts.desk, parts.owners, self._money.prove_pin),
         )
         self._engine, self._window = load_window({"session": self.model, "windowed": windowed})
 

@@ -236,6 +236,9 @@ class FakeRegistrar:
                 self.data = replace(self.data, paused=True, state="paused")
             case own_fx.Resume():
                 self.data = replace(self.data, paused=False, state="active")
+            case own_fx.ResumeByNumber(phone=phone, pin=pin):
+                fits = (phone, pin) == (PHONE, PIN)
+                return own_ev.PinJudged(0, fits, "" if fits else "phone_or_pin_wrong")
             case own_fx.Erase():
                 return own_ev.Erased(0, "c0ffee", whole=True)
         return own_ev.Answered(0)

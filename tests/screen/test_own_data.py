@@ -10,7 +10,7 @@ from kiosk.domain.identification import Decision
 from kiosk.domain.mandate import MandateLimits
 from kiosk.domain.money import Money
 from kiosk.domain.own_data import effects as fx
-from tests.fakes.screen import ANNE, PIN, FakeRegistrar, order, seen
+from tests.fakes.screen import ANNE, PHONE, PIN, FakeRegistrar, order, seen
 
 
 @pytest.fixture
@@ -95,6 +95,26 @@ def test_pause_and_go_on_again(terminal):
     terminal.until("own_data")
 
     assert asked(terminal, fx.Resume) == [fx.Resume(ANNE, "t")]
+
+
+def test_a_pause_is_ended_by_number_and_pin_and_shows_nothing(terminal):
+    """Who has paused is recognised by no camera; a wrong number or PIN is said in one word."""
+    terminal.until("idle")
+    terminal.click("ownData")
+    terminal.click("ownNumber")
+    for pin, view in (("111111", "own_phone"), (PIN, "own_end")):
+        terminal.until("own_phone")
+        terminal.type(PHONE)
+        assert terminal.text("typedPhone") == PHONE
+        terminal.click("digitEnter")
+        terminal.until("own_phone_pin")
+        terminal.type(pin)
+        terminal.click("digitEnter")
+        terminal.wait(lambda: terminal.view not in {"own_phone_pin", "own_wait"})
+        assert terminal.view == view
+
+    assert terminal.text("title") == "You can pay with your face again."
+    assert (terminal.looker.opens, asked(terminal, fx.AskData)) == (0, [])
 
 
 def test_erasing_has_to_be_held(terminal):

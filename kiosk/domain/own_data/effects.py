@@ -62,11 +62,19 @@ class Resume:
 
 
 @dataclass(frozen=True, slots=True)
+class ResumeByNumber:
+    """End the pause of whoever has this number and PIN; answer: `PinJudged`, then nothing more."""
+
+    phone: str = field(repr=False)
+    pin: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Erase:
     """Erase the person; answer: `Erased`."""
 
     person: PersonId
 
 
-Question = ProvePin | AskData | Lower | Pause | Resume | Erase
+Question = ProvePin | AskData | Lower | Pause | Resume | ResumeByNumber | Erase
 Effect = OpenCamera | CloseCamera | Wipe | Question

@@ -50,6 +50,19 @@ class CameraFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class NumberOpened(Event):
+    """The customer has paused and wants to go on, by number and PIN."""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberTyped(Event):
+    """They typed both."""
+
+    phone: str = field(repr=False)
+    pin: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class PinTyped(Event):
     """The customer typed a PIN."""
 
@@ -58,7 +71,7 @@ class PinTyped(Event):
 
 @dataclass(frozen=True, slots=True)
 class PinJudged(Event):
-    """Money has compared the PIN; `token` proves it."""
+    """Money has compared the PIN; `token` proves it, for what is shown after a face."""
 
     verified: bool
     reason: str = ""

@@ -2,7 +2,8 @@
 
 Invariants, each with a test:
 - nothing is shown or changed without a face that was identified and bona fide, and that person's
-  PIN, verified by money in this session;
+  PIN, verified by money in this session; the one exception is the end of a pause, by number and
+  PIN, which shows nothing;
 - the camera is on only between a press and the verdict;
 - a limit only ever becomes lower here, and nothing is erased without a second, separate act;
 - every phase but the last has a time limit, and so has the whole;
@@ -73,6 +74,10 @@ def _by_phase(session: Session, event: ev.Event) -> Step:  # noqa: PLR0911 - one
         case (Phase.INTRO, ev.Pressed()):
             looking = dataclasses.replace(session, camera_on=True)
             return _enter(looking, Phase.PROBING), (fx.OpenCamera(),)
+        case (Phase.INTRO, ev.NumberOpened()):
+            return _enter(session, Phase.NUMBER), ()
+        case (Phase.NUMBER, ev.NumberTyped(phone=phone, pin=pin)):
+            return _enter(session, Phase.VERIFYING), (fx.ResumeByNumber(phone, pin),)
         case (Phase.PROBING, ev.Probed()):
             return _probe(session, event)
         case (Phase.PROBING, ev.CameraFailed(code=code)):
@@ -121,11 +126,13 @@ def _judge(session: Session, event: ev.PinJudged) -> Step:
     if event.verified and event.token and session.person is not None:
         proven = dataclasses.replace(session, token=event.token, refusal="")
         return _enter(proven, Phase.LOADING), (fx.AskData(session.person),)
+    if event.verified and session.person is None:
+        return _end(session, "own_resumed")  # by number: it is done, and nothing is shown
     reason = event.reason or "pin_wrong"
     wrong = dataclasses.replace(session, wrong_answers=session.wrong_answers + 1, refusal=reason)
     if wrong.wrong_answers >= session.limits.tries_max or reason == "pin_locked":
         return _end(wrong, reason)
-    return _enter(wrong, Phase.PIN), ()
+    return _enter(wrong, Phase.NUMBER if session.person is None else Phase.PIN), ()
 
 
 # Wishes -------------------------------------------------------------------------------------------
@@ -179,7 +186,7 @@ def _while_erasing(session: Session, event: ev.Event) -> Step:
 
 # Time and ends ------------------------------------------------------------------------------------
 
-_ATTENDED = {Phase.PIN, Phase.SHOWN, Phase.LIMITS, Phase.ERASING}
+_ATTENDED = {Phase.NUMBER, Phase.PIN, Phase.SHOWN, Phase.LIMITS, Phase.ERASING}
 
 
 def _enter(session: Session, phase: Phase) -> Session:
@@ -192,6 +199,7 @@ def _overdue(session: Session) -> str:
     allowed, reason = {
         Phase.INTRO: (limits.intro_ms, "left"),
         Phase.PROBING: (limits.probing_ms, session.hint or "no_face"),
+        Phase.NUMBER: (limits.idle_ms, "timed_out"),
         Phase.PIN: (limits.idle_ms, "timed_out"),
         Phase.VERIFYING: (limits.work_ms, "money_unreachable"),
         Phase.LOADING: (limits.work_ms, "money_unreachable"),

@@ -16,6 +16,8 @@ class Phase(enum.Enum):
     INTRO = "intro"
     """What comes is told; the camera is off."""
     PROBING = "probing"
+    NUMBER = "number"
+    """Number and PIN are typed, to end a pause: who has paused is recognised by no camera."""
     PIN = "pin"
     VERIFYING = "verifying"
     LOADING = "loading"

@@ -109,7 +109,7 @@ class Display(QObject):
         """Return, in one line, why digits or a PIN are asked for, or what was wrong with them."""
         session = self._session
         if session is None:
-            return self._own.refusal() or self._texts.words["own_pin_text"]
+            return self._own.ask()
         if self.view_now() is View.STAFF:
             words = self._texts.words
             return words["staff_wrong"] if self._staff_wrong else words["staff_text"]
@@ -162,7 +162,7 @@ class Display(QObject):
 
     def typed_phone(self) -> str:
         """Return the number as typed so far; PINs and codes are never returned."""
-        return self._entry.digits if self.view_now() is View.PHONE else ""
+        return self._entry.digits if self.view_now() in {View.PHONE, View.OWN_PHONE} else ""
 
     def can_enter(self) -> bool:
         """Say whether what is typed can be used."""

@@ -11,6 +11,8 @@ LENGTHS = {
     View.PIN: (6, 6),
     View.PHONE_PIN: (6, 6),
     View.OWN_PIN: (6, 6),
+    View.OWN_PHONE_PIN: (6, 6),
+    View.OWN_PHONE: (6, 15),
     View.PHONE: (6, 15),
     View.STAFF: (4, 8),
 }

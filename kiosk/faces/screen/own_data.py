@@ -3,7 +3,7 @@
 It owns the pure session of `kiosk.domain.own_data` and shares the two threads with the payment; the
 tickets of its sessions are below zero, so that no answer is ever taken for the other's. Whether it
 may begin is not its to say: payments come first.
-Invariants: nothing is shown of a session that has ended; the digits are kept nowhere here.
+Invariants: nothing is shown of a session that has ended; nothing that was typed outlives its use.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from kiosk.faces.screen.workers import LinkWorker, Trouble, VisionWorker
 _VIEWS = {
     Phase.INTRO: View.OWN_INTRO,
     Phase.PROBING: View.OWN_LOOKING,
+    Phase.NUMBER: View.OWN_PHONE,
     Phase.PIN: View.OWN_PIN,
     Phase.VERIFYING: View.OWN_WAIT,
     Phase.LOADING: View.OWN_WAIT,
@@ -88,6 +89,7 @@ class OwnData(QObject):
         self._on_change = on_change
         self._limits = limits or OwnLimits()
         self._ticket = 0
+        self._phone = ""
         self.session: Session | None = None
         link.answered.connect(self._on_answer)
         if vision is not None:
@@ -107,13 +109,27 @@ class OwnData(QObject):
             self.session = new_session(self._clock_ms(), limits=self._limits)
             self._changed()
 
+    def pose(self, session: Session | None, phone: str = "") -> None:
+        """Hold still in a session, for a picture."""
+        self.session, self._phone = session, phone
+        ring(self.changed)
+
     def tick(self) -> None:
         """Let time pass."""
         self._feed(ev.Tick(self._clock_ms()))
 
-    def type_pin(self, pin: str) -> None:
-        """Use a PIN that was typed."""
-        self._feed(ev.PinTyped(self._clock_ms(), pin))
+    def typed(self, view: View, text: str) -> None:
+        """Use what was typed on a pad."""
+        now_ms = self._clock_ms()
+        match view:
+            case View.OWN_PHONE:
+                self._phone = text
+                self._feed(ev.Touched(now_ms))
+            case View.OWN_PHONE_PIN:
+                phone, self._phone = self._phone, ""
+                self._feed(ev.NumberTyped(now_ms, phone, text))
+            case _:
+                self._feed(ev.PinTyped(now_ms, text))
 
     def touch(self) -> None:
         """Note that a finger is there."""
@@ -125,6 +141,11 @@ class OwnData(QObject):
     def press(self) -> None:
         """Be recognised."""
         self._feed(ev.Pressed(self._clock_ms()))
+
+    @Slot()
+    def openNumber(self) -> None:  # noqa: N802 - a slot of QML
+        """Go on after a pause, by number and PIN."""
+        self._feed(ev.NumberOpened(self._clock_ms()))
 
     @Slot()
     def openLimits(self) -> None:  # noqa: N802 - a slot of QML
@@ -176,7 +197,10 @@ class OwnData(QObject):
 
     def view(self) -> View | None:
         """Return the view, or None while there is no session."""
-        return None if self.session is None else _VIEWS[self.session.phase]
+        if self.session is None:
+            return None
+        view = _VIEWS[self.session.phase]
+        return View.OWN_PHONE_PIN if view is View.OWN_PHONE and self._phone else view
 
     def is_looking(self) -> bool:
         """Say whether the camera is on."""
@@ -194,6 +218,12 @@ class OwnData(QObject):
             return ""
         told = self._texts().reason(session.refusal)
         return f"{told.what} {told.mend}".strip()
+
+    def ask(self) -> str:
+        """Return what was wrong, or why something is asked for."""
+        number = self.session is not None and self.session.phase is Phase.NUMBER
+        words = self._texts().words
+        return self.refusal() or words["own_number_text" if number else "own_pin_text"]
 
     def rows(self) -> list[dict[str, str]]:
         """Return what is kept, as labels and values."""
@@ -283,6 +313,8 @@ class OwnData(QObject):
         self.session, effects = step(before, event)
         for effect in effects:
             self._perform(effect)
+        if self.session.phase is not Phase.NUMBER:
+            self._phone = ""
         if self.session.phase is Phase.CLOSED:
             self.session = None
         if not isinstance(event, ev.Tick) or self.session is not before:

@@ -30,7 +30,6 @@ from kiosk.domain.session.look import Look
 from kiosk.domain.stepup import Factor, Requirement, StepUpPolicy
 from kiosk.faces.screen.application import application, close_window, load_window
 from kiosk.faces.screen.session_model import SessionModel
-from kiosk.faces.screen.signals import ring
 from kiosk.faces.screen.views import Overlay, View
 from kiosk.faces.screen.workers import Question
 from kiosk.link.protocol import OrderOffer
@@ -66,6 +65,7 @@ class Pose:
     enrolling: bool = False
     offline: bool = False
     own: own.Session | None = None
+    own_phone: str = ""
 
 
 def poses() -> Iterator[Pose]:
@@ -138,6 +138,9 @@ def _own_poses() -> Iterator[Pose]:
     paused = dataclasses.replace(data, paused=True)
     yield at("own_intro", own.Phase.INTRO, begun)
     yield at("own_looking", own.Phase.PROBING, begun, camera_on=True)
+    yield at("own_phone", own.Phase.NUMBER, begun)
+    number = dataclasses.replace(begun, phase=own.Phase.NUMBER)
+    yield Pose("own_phone_pin", None, typed=2, own=number, own_phone="0")
     yield at("own_pin", own.Phase.PIN, begun)
     yield at("own_wait", own.Phase.LOADING, begun)
     yield at("own_data", own.Phase.SHOWN)
@@ -203,8 +206,7 @@ class PosedModel(SessionModel):
         self._session = pose.session
         self._overlay = pose.overlay
         self._enrolling, self._offline = pose.enrolling, pose.offline
-        self._own.session = pose.own
-        ring(self._own.changed)
+        self._own.pose(pose.own, pose.own_phone)
         self._entry.clear()
         self._entry.phone = "0" if pose.phone_given else ""
         self._entry.digits = "07700900123"[: pose.typed]

@@ -26,6 +26,7 @@ from kiosk.domain.session.look import Look, meaning
 from kiosk.domain.stepup import StepUpPolicy
 from kiosk.faces.screen import customs
 from kiosk.faces.screen.display import Display
+from kiosk.faces.screen.entry import LENGTHS
 from kiosk.faces.screen.own_data import OwnData, Registrar
 from kiosk.faces.screen.signals import ring
 from kiosk.faces.screen.texts import Texts
@@ -223,8 +224,8 @@ class SessionModel(Display):
                 self._feed(ev.PhoneTyped(now_ms, phone, typed))
             case View.STAFF:
                 self._close_elsewhere(typed)
-            case View.OWN_PIN:
-                self._own.type_pin(typed)
+            case View.OWN_PIN | View.OWN_PHONE | View.OWN_PHONE_PIN:
+                self._own.typed(view, typed)
             case _:
                 pass
 
@@ -296,7 +297,7 @@ class SessionModel(Display):
             self._ask("state", lambda: self._cashier.state(order_id))
 
     def _on_own(self) -> None:
-        if self._own.view() is not View.OWN_PIN:
+        if self._own.view() not in LENGTHS:
             self._entry.clear()
         self._refresh()
 

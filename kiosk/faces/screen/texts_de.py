@@ -65,6 +65,8 @@ WORDS: dict[str, str] = {
     "own_title": "Ihre Daten",
     "own_press": "Zeigen, was gespeichert ist",
     "own_staff": "Das Personal kann alles auch ohne Ihr Gesicht zeigen, ändern und löschen.",
+    "own_number": "Ich habe ausgesetzt: wieder aufnehmen",
+    "own_number_text": "Nummer und PIN beenden die Pause; sonst wird nichts gezeigt.",
     "own_leave": "Verlassen",
     "own_pin_title": "Ihre PIN",
     "own_pin_text": "Damit nur Sie es sehen.",
@@ -223,6 +225,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "journal_write_failed": ("Die Kasse kann nicht schreiben.", _STAFF),
     "internal_error": ("Im Gerät ging etwas schief.", _STAFF),
     # Die eigenen Daten
+    "own_resumed": ("Sie können wieder mit dem Gesicht bezahlen.", "Die Pause ist beendet."),
     "own_unknown_person": (
         "Dieses Gesicht kennen wir nicht.",
         "Das Personal findet Sie mit Ihrem Namen.",

@@ -65,6 +65,8 @@ WORDS: dict[str, str] = {
     "own_title": "Your data",
     "own_press": "Show what is kept of me",
     "own_staff": "Staff can show, change and erase all of it too, without your face.",
+    "own_number": "I have paused: go on again",
+    "own_number_text": "Number and PIN end your pause; nothing else is shown.",
     "own_leave": "Leave",
     "own_pin_title": "Your PIN",
     "own_pin_text": "So that nobody but you sees it.",
@@ -223,6 +225,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "journal_write_failed": ("The till cannot write.", _STAFF),
     "internal_error": ("Something went wrong in the terminal.", _STAFF),
     # One's own data
+    "own_resumed": ("You can pay with your face again.", "Your pause is over."),
     "own_unknown_person": ("We do not know this face.", "Staff can find you by your name."),
     "own_face_in_doubt": ("It is not certain enough that it is you.", "Please ask staff."),
     "own_erased": ("You are erased.", "Nothing of you was found any more."),

@@ -37,6 +37,8 @@ class View(enum.Enum):
     OWN_INTRO = "own_intro"
     """From here on: a customer with their own data."""
     OWN_LOOKING = "own_looking"
+    OWN_PHONE = "own_phone"
+    OWN_PHONE_PIN = "own_phone_pin"
     OWN_PIN = "own_pin"
     OWN_WAIT = "own_wait"
     OWN_DATA = "own_data"

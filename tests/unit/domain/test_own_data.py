@@ -117,6 +117,18 @@ def test_pause_and_its_end_are_one_button():
     assert (session.refusal, session.done) == ("proof_stale", "")
 
 
+def test_number_and_pin_end_a_pause_and_open_nothing_else():
+    """No camera, no data, no token; three wrong ones end it."""
+    typed = (ev.NumberOpened(0), ev.NumberTyped(0, "07700900123", "482913"))
+    session, done = play(*typed, ev.PinJudged(0, verified=True))
+    assert (session.phase, session.reason, session.data) == (Phase.ENDED, "own_resumed", None)
+    assert done == [fx.ResumeByNumber("07700900123", "482913"), fx.Wipe()]
+    wrong = (ev.NumberTyped(0, "1", "1"), ev.PinJudged(0, verified=False, reason="pin_wrong"))
+    session, done = play(ev.NumberOpened(0), *wrong, *wrong, *wrong)
+
+    assert (session.phase, session.reason) == (Phase.ENDED, "pin_wrong")
+
+
 def test_erasing_takes_two_acts_and_cannot_be_left_half_way():
     """Back is possible before the second; after it, leaving changes nothing."""
     session, done = play(*SHOWN, ev.EraseOpened(0), ev.Back(0))
@@ -181,7 +193,9 @@ EVENTS = st.one_of(
         ev.PinJudged(0, verified=True, token="t"), ev.PinJudged(0, verified=False),
         ev.DataArrived(0, DATA), ev.LimitsOpened(0), ev.LimitsChosen(0, LOW),
         ev.LimitsChosen(0, HIGH), ev.PauseChosen(0), ev.EraseOpened(0), ev.EraseConfirmed(0),
-        ev.Back(0), ev.Answered(0), ev.Erased(0, "c", whole=True), ev.Failed(0, "x"), ev.Left(0),
+        ev.Back(0), ev.Answered(0),
+        ev.NumberOpened(0), ev.NumberTyped(0, "1", "1"),
+        ev.Erased(0, "c", whole=True), ev.Failed(0, "x"), ev.Left(0),
     ]),
     st.integers(0, 50_000).map(ev.Tick),
 )  # fmt: skip
@@ -211,6 +225,8 @@ def test_whatever_happens_nothing_is_done_without_face_and_pin(events):
                     assert proven or isinstance(event, ev.PinJudged)
                 case fx.Wipe():
                     pass
+                case fx.ResumeByNumber():
+                    assert session.person is None
         known = known or session.phase is Phase.PIN
         proven = proven or bool(session.token)
         assert session.camera_on is (session.phase is Phase.PROBING) is opened

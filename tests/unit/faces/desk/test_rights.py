@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-
 import pytest
 
 from kiosk.domain.errors import BadInputError, SetupError
-from kiosk.domain.evidence import CameraKind
 from kiosk.domain.ids import OrderId, PersonId
 from kiosk.domain.mandate import DEFAULT_LIMITS, MandateLimits
 from kiosk.domain.money import Money
 from kiosk.domain.order import Outcome
-from kiosk.faces.desk.audit import AuditLog
-from kiosk.faces.desk.desk import Desk
-from kiosk.faces.desk.ports import DeskTools
 from kiosk.faces.desk.rights import staff_word
 from kiosk.faces.desk.roles import role_for
-from kiosk.faces.vault.opening import open_vault
 from kiosk.faces.vault.records import PersonState
 from kiosk.link.desk_rights import (
     ChangePin,
@@ -32,8 +25,6 @@ from kiosk.link.desk_rights import (
     UnfreezePerson,
 )
 from kiosk.link.protocol import (
-    CameraSpec,
-    EnrolPerson,
     ErasePerson,
     Frame,
     Hello,
@@ -42,77 +33,19 @@ from kiosk.link.protocol import (
 )
 from kiosk.link.rights import ProvePin
 from kiosk.link.staff_desk import StaffRole
-from tests.fakes.desk import FakeCapture, now, resolve_pack, samples
-from tests.fakes.money_room import PIN, MoneyRoom
-from tests.fakes.people import STORE_KEY
+from tests.fakes.money_room import PIN
+from tests.fakes.rights_shop import RightsShop
 
 STAFF = Hello(1, Role.STAFF)
 NEW, WRONG = "736152", "918273"
 LOW = MandateLimits(Money(1_000), Money(2_000))
 
 
-class Shop:
-    """Desk, vault and gallery, with a money process behind them that may be away."""
-
-    def __init__(self, folder) -> None:
-        self.room = MoneyRoom(folder / "money")
-        self.is_away = False
-        self.capture = FakeCapture()
-        self.vault, self.gallery = open_vault(folder / "data", STORE_KEY, "44")
-        self.audit = AuditLog(folder / "data" / "audit", b"k" * 32, now)
-        self.desk = Desk(
-            DeskTools(
-                data_dir=folder / "data",
-                vault=self.vault,
-                gallery=self.gallery,
-                capture=self.capture,
-                money=self.money,
-                resolve_pack=resolve_pack,
-                duplicate_from=lambda _pack: 0.9,
-                open_threshold=lambda _pack: 0.7,
-                now=now,
-                audit=self.audit,
-                evidence=lambda order_id: {"order": order_id, "score": "0.81"},
-            )
-        )
-
-    @contextmanager
-    def money(self, _camera):
-        if self.is_away:
-            raise SetupError("money is away", code="link_down", mend="start it")
-        yield self
-
-    def ask(self, message, expect=object, timeout_s=1.0):
-        """Answer as money."""
-        assert timeout_s > 0
-        answer = self.room.ask(message)
-        assert isinstance(answer, expect)
-        return answer
-
-    def do(self, message):
-        *_, answer = self.desk.handle(STAFF, message)
-        encode_frame(Frame(1, answer))
-        return answer
-
-    def enrol(self, seed: int) -> PersonId:
-        self.capture.result = samples(seed)
-        spec = CameraSpec(CameraKind.FRAME_FOLDER, path="/frames")
-        return self.do(EnrolPerson("Ada", f"0770090{seed:04d}", PIN, "v1", spec)).person
-
-    def alias(self, person):
-        return self.vault.alias(person)
-
-    def pay(self, person, order="o1", minor_units=1_250):
-        return self.room.pay(self.room.order(order, minor_units), alias=self.alias(person))
-
-
 @pytest.fixture
 def shop(tmp_path):
-    opened = Shop(tmp_path)
+    opened = RightsShop(tmp_path)
     yield opened
-    opened.audit.close()
-    opened.vault.close()
-    opened.gallery.close()
+    opened.close()
 
 
 @pytest.fixture

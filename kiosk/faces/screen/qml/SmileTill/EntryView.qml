@@ -6,6 +6,7 @@ Page {
     id: root
 
     property string kind: "pin"
+    readonly property bool number: kind === "phone" || kind === "own_phone"
 
     Keys.onPressed: event => {
         if (event.key === Qt.Key_Backspace) {
@@ -31,7 +32,7 @@ Page {
             Headline {
                 objectName: "title"
                 Layout.fillWidth: true
-                text: root.session.text[(root.kind === "phone_pin" ? "pin" : root.kind) + "_title"]
+                text: root.session.text[({ "phone_pin": "pin", "own_phone_pin": "pin", "own_phone": "phone" }[root.kind] || root.kind) + "_title"]
             }
             Note {
                 objectName: "ask"
@@ -47,14 +48,14 @@ Page {
                 objectName: "dots"
                 Layout.alignment: Qt.AlignHCenter
                 Layout.topMargin: Theme.gap
-                visible: root.kind !== "phone"
+                visible: !root.number
                 filled: root.session.typedLength
                 total: root.session.typedMax
             }
             Rectangle {
                 Layout.fillWidth: true
                 Layout.preferredHeight: Theme.touch
-                visible: root.kind === "phone"
+                visible: root.number
                 radius: Theme.radius
                 color: Theme.card
                 border.width: 3 * Theme.unit

@@ -22,11 +22,19 @@ Page {
             objectName: "ownPress"
             anchors.horizontalCenter: parent.horizontalCenter
             width: Math.min(parent.width, 760 * Theme.unit)
-            height: 150 * Theme.unit
+            height: 130 * Theme.unit
             strong: true
             text: root.session.text["own_press"]
             detail: root.session.text["camera_off"]
             onClicked: root.session.own.press()
+        }
+        BigButton {
+            objectName: "ownNumber"
+            anchors.horizontalCenter: parent.horizontalCenter
+            width: Math.min(parent.width, 760 * Theme.unit)
+            text: root.session.text["own_number"]
+            font.pixelSize: Theme.body
+            onClicked: root.session.own.openNumber()
         }
         Note {
             objectName: "ownStaff"

@@ -10,7 +10,8 @@ Loader {
         "other": other, "staff": staff, "looking": looking, "checking": checking, "digits": digits,
         "pin": pin, "phone": phone, "phone_pin": phonePin, "confirm": confirm, "paying": paying,
         "paid": paid, "not_paid": notPaid, "cancelled": cancelled, "unknown": unknown,
-        "own_intro": ownIntro, "own_looking": looking, "own_pin": ownPin, "own_wait": checking,
+        "own_phone": ownPhone, "own_phone_pin": ownPhonePin, "own_intro": ownIntro, "own_looking": looking, "own_pin": ownPin,
+        "own_wait": checking,
         "own_data": ownData, "own_limits": ownLimits, "own_erase": ownErase, "own_end": ownEnd
     })
 
@@ -37,6 +38,8 @@ Loader {
     Component { id: cancelled; ResultView { session: root.session; kind: "cancelled" } }
     Component { id: unknown; ResultView { session: root.session; kind: "unknown" } }
     Component { id: ownIntro; OwnIntroView { session: root.session } }
+    Component { id: ownPhone; EntryView { session: root.session; kind: "own_phone"; focus: true } }
+    Component { id: ownPhonePin; EntryView { session: root.session; kind: "own_phone_pin"; focus: true } }
     Component { id: ownPin; EntryView { session: root.session; kind: "own_pin"; focus: true } }
     Component { id: ownData; OwnDataView { session: root.session } }
     Component { id: ownLimits; OwnLimitsView { session: root.session } }
