@@ -236,6 +236,13 @@ def test_a_full_disk_leaves_a_whole_log(folder, monkeypatch, call):
     assert found.entries in {1, 3}  # a failed sync may have kept it: then it is taken up again
 
 
+def test_an_opaque_id_is_no_number(folder):
+    """However many digits chance has put into it."""
+    log = open_log(folder)
+    log.append("uid 1000", "enrol_person", PERSON, {"look_alike_of": "p1234567890123456"})
+    log.close()
+
+
 @pytest.mark.parametrize("value", ["Ada Lovelace", "07700900123", "a\nb", "äda"])
 def test_personal_data_cannot_get_in(folder, value):
     """A name, a number or free text in a detail is our bug, found at once."""
