@@ -114,8 +114,10 @@ def _as_samples(
 
 
 def quality_of(summary: QualitySummary) -> int:
-    """Return the quality of an enrolment, 0 to 100: how well its worst sample fits the rest.
+    """Return the quality of an enrolment, 0 to 100.
 
-    A reference is as good as it is consistent; size, light and sharpness have gates of their own.
+    The lower of two: how well its worst sample fits the rest, since a reference is as good as it is
+    consistent, and how good its pictures are.
     """
-    return round(100 * min(1.0, max(0.0, summary.similarity_min)))
+    consistent = round(100 * min(1.0, max(0.0, summary.similarity_min)))
+    return min(consistent, summary.score)

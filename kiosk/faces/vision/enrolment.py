@@ -17,6 +17,7 @@ import numpy as np
 from kiosk.domain.evidence import PadVerdict, Reason
 from kiosk.faces.vision.encoder import pooled
 from kiosk.faces.vision.pad.passive import PadRule, PadSequence
+from kiosk.faces.vision.unified_quality import unified_score
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,6 +50,8 @@ class QualitySummary:
     contrast: float
     similarity_min: float
     """Lowest similarity of a sample to the mean."""
+    score: int
+    """Mean unified quality of the samples, 0 to 100."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,4 +191,5 @@ def summary_of(qualities: list[Quality], lowest: float) -> QualitySummary:
         luminance=mean_of("luminance"),
         contrast=mean_of("contrast"),
         similarity_min=round(lowest, 2),
+        score=round(float(np.mean([unified_score(quality) for quality in qualities]))),
     )

@@ -125,7 +125,7 @@ class Pipeline:
         with clock.stage("align"):
             aligned = align(frame.image, face)
         with clock.stage("quality"):
-            quality = measure(face, aligned)
+            quality = measure(face, aligned, frame.image.shape)
             light = light_reason(quality, self._limits.quality)
             reason = place or light or pose_reason(quality, self._limits.quality)
         pad_score = self._pad_if_due(frame, face, clock) if light is None else None

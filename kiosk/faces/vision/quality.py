@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 
     from kiosk.faces.vision.detector import Face
 
+EYE_BAND = (slice(16, 40), slice(4, 68))
+MOUTH_BAND = (slice(56, 80), slice(12, 60))
+"""Bands of the inner face around the template's eyes and mouth."""
+OVEREXPOSED_FROM = 247
+UNDEREXPOSED_TO = 25
+"""Grey levels (ISO/IEC 29794-5's over- and under-exposure, as OFIQ computes them)."""
+
 INNER_FACE = (slice(24, 104), slice(20, 92))
 """Rows and columns of the aligned 112 x 112 face without hair and background."""
 
@@ -60,6 +67,13 @@ class QualityLimits:
     """Mean grey level. NUAA live 0 (largest 238: hard window light), LFW 0."""
     contrast_min: float = 10.0
     """Standard deviation of grey levels. NUAA live 0 (smallest 14), LFW 0 (smallest 13)."""
+    overexposed_share_max: float = 0.80
+    """Share of the inner face that is burnt out. NUAA live 0 (largest .75: window light), LFW 0
+    (largest .11)."""
+    underexposed_share_max: float = 0.60
+    """Share of the inner face that is black. NUAA live 0 (largest .14), LFW 0 (largest .28)."""
+    dynamic_range_min_bits: float = 3.0
+    """Entropy of the inner face's grey levels. NUAA live 0 (smallest 3.9), LFW 0 (smallest 5.7)."""
     dark_frame_luminance_max: float = 30.0
     """Mean grey level of a whole frame without a face, up to which darkness is the reason."""
 
@@ -75,10 +89,24 @@ class Quality:
     sharpness: float
     luminance: float
     contrast: float
+    overexposed: float = 0.0
+    underexposed: float = 0.0
+    dynamic_range_bits: float = 7.0
+    eye_detail: float = 1.0
+    """Spread of grey levels in the band of the eyes, over that of the inner face: dark glasses, a
+    fringe or a hand make it small. A hint, no gate: eyes in deep shade look the same."""
+    mouth_detail: float = 1.0
+    """The same for the mouth: a mask or a hand."""
+    face_width_share: float = 0.3
+    margin: float = 1.0
+    """Least distance from the face box to an edge of the frame, in widths of the box; negative
+    where a part of the face is outside."""
 
 
-def measure(face: Face, aligned: NDArray[np.uint8]) -> Quality:
-    """Measure one aligned face."""
+def measure(
+    face: Face, aligned: NDArray[np.uint8], frame_shape: tuple[int, ...] | None = None
+) -> Quality:
+    """Measure one aligned face; with the shape of its frame also where it stands in it."""
     right_eye, left_eye, nose, right_mouth, left_mouth = face.landmarks.astype(np.float64)
     eye_line = left_eye - right_eye
     eye_distance = max(float(np.hypot(*eye_line)), 1e-6)
@@ -88,6 +116,8 @@ def measure(face: Face, aligned: NDArray[np.uint8]) -> Quality:
     mouth_depth = float(((right_mouth + left_mouth - right_eye - left_eye) / 2) @ down)
     grey = cv2.cvtColor(aligned, cv2.COLOR_BGR2GRAY)[INNER_FACE]
     mean, spread = _mean_and_spread(grey)
+    share = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel() / grey.size
+    eyes, mouth = (_mean_and_spread(grey[band])[1] for band in (EYE_BAND, MOUTH_BAND))
     edges = _mean_and_spread(cv2.Laplacian(grey, cv2.CV_32F))[1]
     return Quality(
         eye_distance_px=eye_distance,
@@ -97,7 +127,21 @@ def measure(face: Face, aligned: NDArray[np.uint8]) -> Quality:
         sharpness=edges**2 / max(spread**2, 1.0),
         luminance=mean,
         contrast=spread,
+        overexposed=float(share[OVEREXPOSED_FROM:].sum()),
+        underexposed=float(share[: UNDEREXPOSED_TO + 1].sum()),
+        dynamic_range_bits=float(-(share[share > 0] @ np.log2(share[share > 0]))),
+        eye_detail=eyes / max(spread, 1.0),
+        mouth_detail=mouth / max(spread, 1.0),
+        **_standing(face, frame_shape),
     )
+
+
+def _standing(face: Face, frame_shape: tuple[int, ...] | None) -> dict[str, float]:
+    if frame_shape is None:
+        return {}
+    height, width = frame_shape[:2]
+    edges = (face.x, face.y, width - face.x - face.width, height - face.y - face.height)
+    return {"face_width_share": face.width / width, "margin": min(edges) / face.width}
 
 
 def _mean_and_spread(values: NDArray[Any]) -> tuple[float, float]:
@@ -122,11 +166,14 @@ def place_reason(face: Face, frame_shape: tuple[int, ...], limits: QualityLimits
 
 def light_reason(quality: Quality, limits: QualityLimits) -> Reason | None:
     """Say what is wrong with the light; such a frame is not fit for PAD either."""
-    if quality.luminance < limits.luminance_min:
+    dark = quality.underexposed > limits.underexposed_share_max
+    bright = quality.overexposed > limits.overexposed_share_max
+    if dark or quality.luminance < limits.luminance_min:
         return Reason.TOO_DARK
-    if quality.luminance > limits.luminance_max:
+    if bright or quality.luminance > limits.luminance_max:
         return Reason.TOO_BRIGHT
-    if quality.contrast < limits.contrast_min:
+    flat = quality.dynamic_range_bits < limits.dynamic_range_min_bits
+    if flat or quality.contrast < limits.contrast_min:
         return Reason.LOW_CONTRAST
     return None
 
