@@ -14,7 +14,6 @@ from enrollment import flow, rights_flow
 from enrollment.export_words import document
 from enrollment.flow import SILENCE_S_MAX, FacesClient, OnProgress
 from enrollment.model.acts import Reported, Taken, Typed
-from enrollment.model.notice import Notice
 from enrollment.model.people import Row
 from enrollment.model.result import Result
 from enrollment.model.roles import Act
@@ -34,8 +33,6 @@ from kiosk.link.figures import (
 from kiosk.link.protocol import Done, Enrolled, EnrolPerson, EnrolRefused, Erased, ErasePerson
 from kiosk.link.staff_desk import (
     AddStaff,
-    ConsentShown,
-    GetConsent,
     ListStaff,
     RemoveStaff,
     SignedIn,
@@ -62,19 +59,12 @@ def sign_out(client: FacesClient) -> None:
 
 def has_staff(client: FacesClient) -> bool:
     """Say whether anybody could sign in at all."""
-    return bool(client.call(ListStaff(), StaffAccounts, timeout_s=SILENCE_S_MAX).accounts)
+    return bool(staff(client))
 
 
 def add_manager(client: FacesClient, name: str, code: str) -> StaffAccount:
     """Make the first account; the connection must be that of the machine's own user."""
-    question = AddStaff(name, code, StaffRole.MANAGER)
-    return client.call(question, StaffAccount, timeout_s=SILENCE_S_MAX)
-
-
-def notice(client: FacesClient, language: str, version: str = "") -> Notice:
-    """Return the text that a customer reads; the newest unless a version is named."""
-    question = GetConsent(language, version)
-    return Notice.of(client.call(question, ConsentShown, timeout_s=SILENCE_S_MAX))
+    return add_staff(client, name, code, StaffRole.MANAGER)
 
 
 def enrol(client: FacesClient, person: EnrolPerson, on_progress: OnProgress) -> Result:

@@ -98,6 +98,8 @@ class PersonPage(QWidget):
         self.banner.hide()
         self._turn_to("record")
         self._leave_form()
+        self._name.setText("")
+        self._parts.setEnabled(False)
         self.focus_first()
         self._ask_kept()
 
@@ -107,7 +109,8 @@ class PersonPage(QWidget):
 
     def act(self, act: Act) -> None:
         """Show the form for what staff pressed."""
-        assert self.kept is not None, "only what is shown can be changed"
+        if self.kept is None:
+            return  # another record is on its way
         self.banner.hide()
         self._leave_form()
         self.form = ActForm(
@@ -138,6 +141,7 @@ class PersonPage(QWidget):
             return  # another one was opened meanwhile
         self.kept = kept
         self._name.setText(kept.name)
+        self._parts.setEnabled(True)
         self._state.setText(self._words(f"state_{kept.state}"))
         self._state.setStyleSheet(f"color: {state_colour(kept.state)};")
         self._record.show_kept(kept)

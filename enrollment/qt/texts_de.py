@@ -125,11 +125,6 @@ WORDS: dict[str, str] = {
     "save_copy": "Als PDF speichern …",
     "open_record": "Eintrag öffnen",
     "copy_saved": "Gespeichert als {path}.",
-    "copy_failed": "Die Kopie konnte nicht geschrieben werden.",
-    "copy_failed_mend": "Wählen Sie einen anderen Ordner, und prüfen Sie den freien Platz.",
-    "copy_signed": "Unterschrieben am {when}",
-    "copy_version": "Text {version}, Sprache {language}",
-    "copy_record": "Eintrag {person}",
     "next_customer": "Nächster Gast",
     # People
     "people_title": "Personen",

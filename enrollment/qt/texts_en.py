@@ -122,11 +122,6 @@ WORDS: dict[str, str] = {
     "save_copy": "Save as PDF …",
     "open_record": "Open the record",
     "copy_saved": "Saved as {path}.",
-    "copy_failed": "The copy could not be written.",
-    "copy_failed_mend": "Choose another folder, and check the free space.",
-    "copy_signed": "Signed on {when}",
-    "copy_version": "Text {version}, language {language}",
-    "copy_record": "Record {person}",
     "next_customer": "Next customer",
     # People
     "people_title": "People",

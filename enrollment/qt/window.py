@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from enrollment import questions
+from enrollment import questions, staff_flow
 from enrollment.flow import FacesClient
 from enrollment.model.draft import Draft
 from enrollment.model.roles import Act, why_not
@@ -370,7 +370,7 @@ class Window(QMainWindow):
                 self._keep.start(KEEP_MS)
                 language = self.words.language
                 self.context.worker.ask(
-                    lambda client, _lines: questions.notice(client, language),
+                    lambda client, _lines: staff_flow.consent(client, language),
                     otherwise=lambda _trouble: None,
                 )
         return super().eventFilter(watched, event)

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path
 
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from enrollment import questions
+from enrollment import questions, staff_flow
+from enrollment.consent_copy import Agreement, code_content, write_copy
 from enrollment.model.capture import Seen
 from enrollment.model.draft import Draft, Step
-from enrollment.model.notice import Notice
 from enrollment.model.result import Result
 from enrollment.model.roles import Act, why_not
 from enrollment.qt import theme
 from enrollment.qt.context import Context
 from enrollment.qt.controls import Banner, allow, button, column, restyle, row
-from enrollment.qt.copy import write_copy
 from enrollment.qt.drawn import StepBar
 from enrollment.qt.steps.bank import BankPage
 from enrollment.qt.steps.consent import ConsentPage
@@ -31,7 +31,7 @@ from enrollment.qt.steps.done import DonePage
 from enrollment.qt.steps.face import FacePage
 from enrollment.qt.steps.look_alike import LookAlikePage
 from enrollment.qt.worker import CANCELLED, Trouble
-from kiosk.link.staff_desk import StaffRole
+from kiosk.link.staff_desk import ConsentShown, StaffRole
 
 STEPS = list(Step)
 BANK_CODES = ("mandate", "bank", "approval")
@@ -78,8 +78,8 @@ class Wizard(QWidget):
         self.step = Step.CONSENT
         self.seen = Seen()
         self.result = Result()
-        self._notice: Notice | None = None
-        self._when = ""
+        self._notice: ConsentShown | None = None
+        self._agreement: Agreement | None = None
         self._ticket = 0
         self._build()
         self._ask_notice(draft.language or self._words.language, draft.version)
@@ -166,10 +166,11 @@ class Wizard(QWidget):
         self._set_busy()
         if result.person:
             assert self._notice is not None, "nobody is enrolled without a text"
-            self._when = self._context.now().isoformat(timespec="minutes")
+            when = self._context.now().astimezone(UTC).isoformat(timespec="seconds")
+            signature = self.draft.signature()
+            self._agreement = Agreement(self._notice, result.person, when, signature)
             self._show(Step.DONE)
-            proof = self._notice.proof(result.person, self._when)
-            self._done.show_result(result, self.draft.name.strip(), proof)
+            self._done.show_result(result, self.draft.name.strip(), code_content(self._agreement))
         elif result.is_look_alike():
             reason = why_not(self._role, Act.AFFIRM_OTHER)
             self._look_alike.show_result(result, self._words.problem(reason) if reason else "")
@@ -232,12 +233,12 @@ class Wizard(QWidget):
 
     def _ask_notice(self, language: str, version: str = "") -> None:
         self._context.worker.ask(
-            lambda client, _lines: questions.notice(client, language, version),
+            lambda client, _lines: staff_flow.consent(client, language, version),
             self._notice_came,
             otherwise=self._notice_failed,
         )
 
-    def _notice_came(self, notice: Notice) -> None:
+    def _notice_came(self, notice: ConsentShown) -> None:
         self._notice = notice
         self._consent.show_notice(notice)
         self._set_busy()
@@ -338,14 +339,18 @@ class Wizard(QWidget):
         self._ways.on_open(person)
 
     def _save(self) -> None:
-        """Write the customer's copy."""
-        assert self._notice is not None, "nobody is enrolled without a text"
-        path = self._ways.save_path(f"smiletill-consent-{self._notice.version}.pdf")
+        """Write the customer's copy where staff say."""
+        agreement = self._agreement
+        assert agreement is not None, "there is a copy once somebody is enrolled"
+        path = self._ways.save_path(f"smiletill-consent-{agreement.text.version}.pdf")
         if path is None:
             return
-        person = self.result.person
-        written = write_copy(path, self._notice, self.draft, person, self._when, self._words)
-        if written:
-            self._done.show_saved(path.name)
-        else:
-            self._banner.show_sentence(self._words("copy_failed"), self._words("copy_failed_mend"))
+        self._context.worker.ask(
+            lambda _client, _lines: write_copy(path, agreement),
+            lambda _pages: self._done.show_saved(path.name),
+            otherwise=self._not_saved,
+        )
+
+    def _not_saved(self, trouble: Trouble) -> None:
+        said = self._words.trouble(trouble.code, trouble.message, trouble.mend)
+        self._banner.show_sentence(said.what, said.mend)

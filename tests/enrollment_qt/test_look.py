@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, 
 
 from enrollment.qt import texts_de, texts_en, theme
 from enrollment.qt.texts import Texts
-from enrollment.words import PROGRESS, REFUSALS
+from enrollment.words import PROGRESS, REFUSALS, RIGHTS_REFUSED
 from tests.fakes.desk_faces import person
 
 TOUCH_MM = 11.9
@@ -73,11 +73,11 @@ def test_both_languages_say_everything():
     ):
         assert set(ours) == set(theirs)
     words = Texts("en")
-    for code in set(REFUSALS) | set(PROGRESS):
+    for code in set(REFUSALS) | set(PROGRESS) | set(RIGHTS_REFUSED):
         known = words.trouble(code)
         assert known.what
         spoken = code in texts_en.REASONS or code in texts_en.HINTS
-        titled = f"{code}_title" in texts_en.WORDS or code == "looking"
+        titled = {code, f"{code}_title"} & set(texts_en.WORDS) or code == "looking"
         assert spoken or titled, code
 
 

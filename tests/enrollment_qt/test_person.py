@@ -35,6 +35,7 @@ def opened(make):
         tool.wait(lambda: len(tool.window.people.table.rows) == 2)
         tool.window.open_person(ADA)
         tool.wait(lambda: tool.is_shown("person_name") and tool.text("person_name"))
+        tool.until("act_report")
         return tool
 
     return open_page
@@ -63,7 +64,9 @@ def test_what_staff_must_know_stands_on_top(opened):
 
     tool.faces.money_away = True
     tool.window.open_person(ADA)
+    assert not tool.find("act_limits").isEnabled(), "nothing can be done to who is not there yet"
     tool.until("money_away")
+    assert tool.find("act_limits").isEnabled()
 
 
 def test_limits_are_set_by_a_manager(opened):

@@ -9,11 +9,11 @@ from PySide6.QtGui import QFont, QTextBlockFormat, QTextCharFormat, QTextCursor,
 from PySide6.QtWidgets import QButtonGroup, QStackedWidget, QTextBrowser, QWidget
 
 from enrollment.model.draft import Draft, Entry, Step
-from enrollment.model.notice import Notice
 from enrollment.qt import theme
 from enrollment.qt.context import Context
 from enrollment.qt.controls import Field, Tick, button, card, column, label, row
 from enrollment.qt.drawn import SignaturePad
+from kiosk.link.staff_desk import ConsentShown
 
 LARGER = {1: 2, 2: 1}
 """How many sizes a heading of a level is above the text; Qt's own steps."""
@@ -85,7 +85,7 @@ class ConsentPage(QWidget):
         both.setContentsMargins(0, 0, 0, 0)
         self.setLayout(both)
 
-    def show_notice(self, notice: Notice) -> None:
+    def show_notice(self, notice: ConsentShown) -> None:
         """Show a text, and in what else it can be read."""
         self._draft.version, self._draft.language = notice.version, notice.language
         self.text.document().setMarkdown(notice.text)
