@@ -35,6 +35,9 @@ from kiosk.link.staff_desk import CapturedPose, Reenrolled, ReenrolPerson
 SILENCE_S_MAX = 120.0
 """Seconds between two lines of faces: a bank that sets up a mandate is the slowest step."""
 
+PAGES_MAX = 10_000
+"""Pages of the list of people; a hundred thousand people are 250."""
+
 Answer = TypeVar("Answer")
 OnProgress = Callable[[Progress], None]
 
@@ -168,8 +171,15 @@ def _more(answer: Enrolled) -> dict[str, Any]:
 
 def everybody(client: FacesClient) -> list[dict[str, Any]]:
     """Return what staff may see of all people, in order of enrolment."""
-    answer = client.call(ListPeople(), People, timeout_s=SILENCE_S_MAX)
-    return [_visible(person) for person in answer.people]
+    found: list[dict[str, Any]] = []
+    skip = 0
+    for _ in range(PAGES_MAX):
+        answer = client.call(ListPeople(skip), People, timeout_s=SILENCE_S_MAX)
+        found += [_visible(person) for person in answer.people]
+        if answer.rest <= skip:
+            break
+        skip = answer.rest
+    return found
 
 
 def show(client: FacesClient, person: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import cast
 from enrollment import flow, rights_flow
 from enrollment.export_words import document
 from enrollment.flow import SILENCE_S_MAX, FacesClient, OnProgress
-from enrollment.model.acts import Reported, Taken, Typed
+from enrollment.model.acts import Again, Reported, Taken, Typed
 from enrollment.model.people import Row
 from enrollment.model.result import Result
 from enrollment.model.roles import Act
@@ -34,6 +34,7 @@ from kiosk.link.protocol import Done, Enrolled, EnrolPerson, EnrolRefused, Erase
 from kiosk.link.staff_desk import (
     AddStaff,
     ListStaff,
+    ReenrolPerson,
     RemoveStaff,
     SignedIn,
     SignIn,
@@ -72,6 +73,14 @@ def enrol(client: FacesClient, person: EnrolPerson, on_progress: OnProgress) -> 
     either = cast("type[Enrolled | EnrolRefused]", Enrolled | EnrolRefused)
     answer = client.call(person, either, timeout_s=SILENCE_S_MAX, on_progress=on_progress)
     return Result.of(answer)
+
+
+def again(client: FacesClient, question: ReenrolPerson, on_progress: OnProgress) -> Again:
+    """Take new samples of somebody who is enrolled; hanging up leaves the old ones."""
+    told = flow.again(client, question, on_progress)
+    if told["person"] is None:
+        return Again(reason=str(told["reason"]))
+    return Again(samples=int(told["samples"]), quality=int(told["quality"]))
 
 
 def people(client: FacesClient) -> tuple[Row, ...]:

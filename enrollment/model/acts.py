@@ -10,6 +10,7 @@ from kiosk.domain.errors import BadInputError
 from kiosk.domain.pin import PIN_DIGITS, check_new_pin, is_pin
 from kiosk.link.desk_rights import PersonKept
 
+ACTIVE = "active"
 FROZEN = "frozen"
 PAUSED = "paused"
 ORDER_LENGTH_MAX = 64
@@ -19,7 +20,9 @@ def acts_for(state: str, *, paused: bool) -> tuple[Act, ...]:
     """Return what makes sense for a record in this state, in the order of the page."""
     stop = Act.RESUME if state == PAUSED or paused else Act.PAUSE
     ice = Act.UNFREEZE if state == FROZEN else Act.FREEZE
-    shown = [Act.LIMITS, Act.PIN, stop, Act.EXPORT, Act.REPORT, ice, Act.ERASE]
+    shown = [Act.LIMITS, Act.PIN, stop, Act.AGAIN, Act.EXPORT, Act.REPORT, ice, Act.ERASE]
+    if state != ACTIVE:
+        shown.remove(Act.AGAIN)
     if state == FROZEN:
         shown.remove(stop)  # staff's own stop comes first
     return tuple(shown)
@@ -88,6 +91,15 @@ class Taken:
     reason: str
     state: str
     attempts_left: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """How new samples went: what they are, or the reason why the old ones stand."""
+
+    reason: str = ""
+    samples: int = 0
+    quality: int = 0
 
 
 @dataclass(frozen=True, slots=True)

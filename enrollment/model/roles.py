@@ -18,6 +18,8 @@ class Act(enum.Enum):
     SHOW = "show"
     LIMITS = "limits"
     PIN = "pin"
+    AGAIN = "again"
+    """Take new samples of somebody who is enrolled."""
     PAUSE = "pause"
     RESUME = "resume"
     FREEZE = "freeze"

@@ -14,7 +14,8 @@ from PySide6.QtWidgets import QButtonGroup, QStackedWidget, QWidget
 
 from enrollment import questions
 from enrollment.flow import FacesClient
-from enrollment.model.acts import Reported, Taken, Typed
+from enrollment.model.acts import Again, Reported, Taken, Typed
+from enrollment.model.capture import Seen
 from enrollment.model.people import Row
 from enrollment.model.roles import Act, needs_pin
 from enrollment.qt import figures, theme
@@ -24,11 +25,13 @@ from enrollment.qt.erasing import ErasedPart, ErasingPart
 from enrollment.qt.figures import Picture
 from enrollment.qt.forms import ActForm
 from enrollment.qt.record import PaymentsPart, RecordPart, state_colour
-from enrollment.qt.worker import Trouble, Work
+from enrollment.qt.steps.face import FacePage
+from enrollment.qt.worker import CANCELLED, Trouble, Work
+from kiosk.domain.ids import PersonId
 from kiosk.link.desk_rights import PersonKept
 from kiosk.link.figures import QualityFigure, ScoresFigure
 from kiosk.link.protocol import Erased, Progress
-from kiosk.link.staff_desk import StaffRole
+from kiosk.link.staff_desk import ReenrolPerson, StaffRole
 
 PARTS = ("record", "payments", "pictures")
 
@@ -70,6 +73,7 @@ class PersonPage(QWidget):
         self._words = context.texts
         self.kept: PersonKept | None = None
         self._person = ""
+        self._seen, self._ticket = Seen(), 0
         self.form: ActForm | None = None
         self.banner = Banner(self._words("close"))
         self._record = RecordPart(context, role, self.act)
@@ -85,7 +89,12 @@ class PersonPage(QWidget):
         for part in (scrolled(self._record), self._payments, scrolled(pictures)):
             self._parts.addWidget(part)
         self._stack = QStackedWidget()
-        for page in (self._shown(), self._erasing, self._erased):
+        self._face = FacePage(context, lambda: None)
+        stop = button(self._words("stop"), self._stop, kind="danger", name="again_stop")
+        self._looking = QWidget()
+        self._looking.setObjectName("page")
+        self._looking.setLayout(column(self._face, row(stop, 1)))
+        for page in (self._shown(), self._erasing, self._erased, self._looking):
             self._stack.addWidget(page)
         back = button(self._words("to_people"), doors.on_back, kind="flat", name="to_people")
         whole = column(row(back, 1), self.banner, self._stack, gap=12, margin=theme.MARGIN)
@@ -153,6 +162,8 @@ class PersonPage(QWidget):
         act, person = self.form.act, self._person
         if act is Act.ERASE:
             self._start_erase()
+        elif act is Act.AGAIN:
+            self._start_again()
         elif act is Act.EXPORT:
             self._export()
         elif act is Act.REPORT:
@@ -241,6 +252,45 @@ class PersonPage(QWidget):
         self._stack.setCurrentIndex(0)
         self._doors.on_trouble(trouble)
 
+    # New samples --------------------------------------------------------------------------------
+
+    def _start_again(self) -> None:
+        question = ReenrolPerson(PersonId(self._person), self._context.camera, guided=True)
+        self._leave_form()
+        self._seen = Seen()
+        self._face.show_seen(self._seen)
+        self._stack.setCurrentWidget(self._looking)
+        self._doors.on_busy(True)
+        self._ticket = self._context.worker.ask(
+            lambda client, lines: questions.again(client, question, lines),
+            self._again_ended,
+            otherwise=self._again_failed,
+            on_progress=self._again_came,
+        )
+
+    def _again_came(self, line: Progress) -> None:
+        self._seen = self._seen.after(line)
+        self._face.show_seen(self._seen)
+
+    def _again_ended(self, told: Again) -> None:
+        self._doors.on_busy(False)
+        self._stack.setCurrentIndex(0)
+        if told.reason:
+            said = self._words.trouble(told.reason)
+            self.banner.show_sentence(said.what, said.mend)
+        else:
+            sentence = self._words("again_done", samples=told.samples, quality=told.quality)
+            self.banner.show_sentence(sentence, tone="good")
+            self._ask_kept()
+
+    def _again_failed(self, trouble: Trouble) -> None:
+        self._doors.on_busy(False)
+        self._stack.setCurrentIndex(0)
+        if trouble.code == CANCELLED:
+            self.banner.show_sentence(self._words("again_stopped"), tone="plain")
+        else:
+            self._doors.on_trouble(trouble)
+
     # The widget ---------------------------------------------------------------------------------
 
     def _shown(self) -> QWidget:
@@ -286,6 +336,9 @@ class PersonPage(QWidget):
         )
         sentence = words("plot_quality_text", own=quality.own, count=quality.people)
         self._quality.show_numbers(figures.draw_quality(quality, words), sentence)
+
+    def _stop(self) -> None:
+        self._context.worker.cancel(self._ticket)
 
     def _leave_form(self) -> None:
         if self.form is not None:

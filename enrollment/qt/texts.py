@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from enrollment import words
 from enrollment.model.result import Result
 from enrollment.qt import texts_de, texts_en
 from kiosk.domain.money import Money
@@ -89,8 +90,13 @@ class Texts:
             return Sentences(*known)
         if code in self._hints:
             return Sentences(self._reasons["frames_bad"][0], self._hints[code])
+        if code in self._problems:
+            return Sentences(self._problems[code], "")
         if message:
             return Sentences(message, mend)
+        spoken = words.REFUSALS.get(code) or words.RIGHTS_REFUSED.get(code)
+        if spoken:
+            return Sentences(spoken, "")  # in English: better than that something went wrong
         return Sentences(*self._reasons["other"])
 
     def rehearsal(self, result: Result) -> str:

@@ -360,7 +360,9 @@ class EnrolRefused(Message, frozen=True, tag="enrol_refused"):
 
 
 class ListPeople(Message, frozen=True, tag="list_people"):
-    """List who is enrolled."""
+    """List who is enrolled, from a place on; a long list comes in pages."""
+
+    skip: int = 0
 
 
 class PersonSummary(Private, frozen=True, tag="person_summary"):
@@ -380,9 +382,10 @@ class PersonSummary(Private, frozen=True, tag="person_summary"):
 
 
 class People(Private, frozen=True, tag="people"):
-    """All enrolled people, in order of enrolment."""
+    """One page of enrolled people, in order of enrolment; `rest` is where the next begins, or 0."""
 
     people: tuple[PersonSummary, ...]
+    rest: int = 0
 
 
 class ShowPerson(Message, frozen=True, tag="show_person"):

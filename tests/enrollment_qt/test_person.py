@@ -17,7 +17,7 @@ from kiosk.link.desk_rights import (
     ShowRights,
     WrongReported,
 )
-from kiosk.link.protocol import ErasePerson
+from kiosk.link.protocol import EnrolRefused, ErasePerson
 from tests.fakes.desk_faces import FakeFaces, person
 
 ADA = "p-00000001"
@@ -230,6 +230,30 @@ def test_a_manager_erases_with_proof(opened):
     assert "Certificate c-77f0a1" == tool.text("erased_certificate")
     tool.click("erased_back")
     tool.wait(lambda: tool.text("people_count") == "1 of 1")
+
+
+def test_new_samples_are_taken_of_the_same_person_only(opened):
+    """With the same guide; stopping leaves the old ones, and another face is refused."""
+    tool = opened("tom", "blue-pear")
+    tool.faces.stop_at = "pose_turn"
+    tool.click("act_again")
+    tool.click("form_go")
+    tool.wait(lambda: tool.is_shown("pose_words") and "Turn" in tool.text("pose_words"))
+    assert not tool.find("nav_people").isEnabled()
+    tool.click("again_stop")
+    tool.wait(lambda: tool.is_shown("banner"))
+    assert "Stopped. The old samples stand." == tool.said()
+    assert 1 == tool.faces.cancelled
+
+    tool.faces.stop_at = ""
+    for answer, sentence in (
+        (EnrolRefused("not_the_same"), "does not look like the person of this record"),
+        (None, "The new samples hold: 9, quality 91 of 100."),
+    ):
+        tool.faces.answer = answer
+        tool.click("act_again")
+        tool.click("form_go")
+        tool.wait(lambda said=sentence: tool.is_shown("banner") and said in tool.said(), sentence)
 
 
 def test_a_record_that_is_gone_is_said_calmly(tool):

@@ -44,6 +44,7 @@ from kiosk.link.protocol import (
     Done,
     Enrolled,
     EnrolPerson,
+    EnrolRefused,
     Erased,
     ErasePerson,
     ListPeople,
@@ -59,6 +60,8 @@ from kiosk.link.staff_desk import (
     ConsentShown,
     GetConsent,
     ListStaff,
+    Reenrolled,
+    ReenrolPerson,
     Rehearsal,
     RemoveStaff,
     SignedIn,
@@ -274,7 +277,7 @@ class FakeConnection:
         assert isinstance(answer, expect)
         return answer
 
-    def _answer(self, message, on_progress):  # noqa: PLR0911
+    def _answer(self, message, on_progress):  # noqa: PLR0911, PLR0912
         faces = self._faces
         match message:
             case SignIn(name, code):
@@ -307,6 +310,12 @@ class FakeConnection:
                 )
             case EnrolPerson():
                 return self._enrol(on_progress)
+            case ReenrolPerson(person_id):
+                for line in faces.lines[:7]:
+                    self._say(line, on_progress)
+                if isinstance(faces.answer, EnrolRefused):
+                    return faces.answer
+                return Reenrolled(person_id, 9, 91, 0.8)
             case RemoveStaff(name):
                 del faces.staff[name]
                 return Done()

@@ -86,6 +86,9 @@ DeskMessage = (
 RIGHT_S_MAX = 10.0
 """Seconds that a right waits for the one before it."""
 
+PAGE_PEOPLE = 200
+"""People of one answer: with the longest names it stays below the link's longest line."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -205,8 +208,8 @@ class Desk:
                 yield self._answer_about_staff(message)
             case GetConsent(language, version):
                 yield shown(version, language, self._tools.data_dir / OWN_FOLDER)
-            case ListPeople():
-                yield People(self._visible())
+            case ListPeople(skip):
+                yield self._page(skip)
             case ShowPerson(person):
                 yield self._show(person)
             case EnrolPerson():
@@ -288,9 +291,20 @@ class Desk:
         finally:
             self._change.release()
 
-    def _visible(self) -> tuple[PersonSummary, ...]:
-        people = self._tools.vault.people()
-        return tuple(summary(p) for p in people if p.state is not PersonState.PENDING)
+    def _page(self, skip: int) -> People:
+        """Return some people; whoever is erased between two pages may hide another for a moment."""
+        everybody = self._tools.vault.ids()
+        found = []
+        begin = max(0, skip)
+        for person in everybody[begin : begin + PAGE_PEOPLE]:
+            try:
+                known = self._tools.vault.get(person)
+            except PersonUnknownError:
+                continue  # erased since we began
+            if known.state is not PersonState.PENDING:
+                found.append(summary(known))
+        behind = begin + PAGE_PEOPLE
+        return People(tuple(found), behind if behind < len(everybody) else 0)
 
     def _show(self, person: PersonId) -> PersonSummary:
         known = self._tools.vault.get(person)

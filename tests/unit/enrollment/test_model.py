@@ -35,7 +35,13 @@ from kiosk.link.protocol import (
     ErasePerson,
     Progress,
 )
-from kiosk.link.staff_desk import SIGNATURE_LENGTH_MAX, ListStaff, Rehearsal, StaffRole
+from kiosk.link.staff_desk import (
+    SIGNATURE_LENGTH_MAX,
+    ListStaff,
+    ReenrolPerson,
+    Rehearsal,
+    StaffRole,
+)
 
 CAMERA = CameraSpec(CameraKind.DEVICE)
 
@@ -166,6 +172,7 @@ def test_a_clerks_limits_are_those_of_faces():
         Act.ERASE: ErasePerson("p"),
         Act.LIMITS: LimitPerson("p", DEFAULT_LIMITS),
         Act.PIN: ChangePin("p", "194638"),
+        Act.AGAIN: ReenrolPerson("p", CAMERA),
         Act.PAUSE: PausePerson("p"),
         Act.RESUME: ResumePerson("p"),
         Act.FREEZE: FreezePerson("p"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 
+import msgspec
 import pytest
 
 from kiosk.domain.errors import SetupError, SmileTillError
@@ -12,13 +13,16 @@ from kiosk.domain.evidence import CameraKind
 from kiosk.domain.mandate import DEFAULT_LIMITS, MandateLimits, MandateState
 from kiosk.domain.money import Money
 from kiosk.faces.desk.consent import consent_text, consent_texts
+from kiosk.faces.desk.desk import PAGE_PEOPLE
 from kiosk.faces.desk.ports import CaptureRefusal
-from kiosk.faces.vault.records import PersonState
+from kiosk.faces.vault.records import LOOK_ALIKES_MAX, PersonState
 from kiosk.link.protocol import (
+    LINE_BYTES_MAX,
     Enrolled,
     EnrolRefused,
     Erased,
     ErasePerson,
+    Frame,
     Hello,
     ListPeople,
     People,
@@ -26,6 +30,7 @@ from kiosk.link.protocol import (
     Progress,
     Role,
     ShowPerson,
+    encode_frame,
 )
 from tests.fakes.desk import samples
 from tests.fakes.people import PACK, new_person
@@ -321,6 +326,30 @@ def test_one_change_at_a_time(shop):
     assert isinstance(shop.ask(ListPeople()), People)
     *_, answer = running
     assert isinstance(answer, Enrolled)
+
+
+def test_a_long_list_comes_in_pages(shop, monkeypatch):
+    """Nobody is left out, nobody comes twice, and the last page says that it is."""
+    monkeypatch.setattr("kiosk.faces.desk.desk.PAGE_PEOPLE", 2)
+    made = [shop.enrol(number).person for number in range(1, 6)]
+    seen, skip, pages = [], 0, 0
+    while pages == 0 or skip:
+        page = shop.ask(ListPeople(skip))
+        seen += [known.person for known in page.people]
+        skip, pages = page.rest, pages + 1
+
+    assert (made, 3) == (seen, pages)
+    assert () == shop.ask(ListPeople(99)).people
+
+
+def test_the_longest_page_fits_the_link(shop):
+    """Of names of four-byte letters and ids as long as any."""
+    longest = shop.ask(ShowPerson(shop.enrol(1).person))
+    alike = (longest.person,) * LOOK_ALIKES_MAX
+    longest = msgspec.structs.replace(longest, name="\U00020000" * 70, look_alikes=alike)
+    page = People((longest,) * PAGE_PEOPLE, 10**6)
+
+    assert len(encode_frame(Frame(1, page))) <= LINE_BYTES_MAX
 
 
 @pytest.mark.parametrize("role", [it for it in Role if it not in {Role.STAFF, Role.DESK}])
