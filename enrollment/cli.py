@@ -174,7 +174,11 @@ def list_people(*, data_dir: Path, as_json: bool) -> int:
     """List who is enrolled."""
     with _faces(data_dir) as client:
         people = flow.everybody(client)
-    rows = ["{person}  {phone_hint:>5}  {state:<8}  {name}".format(**person) for person in people]
+    rows = [
+        "{person}  {phone_hint:>5}  {state:<8}  {name}".format(**person)
+        + (f"  (always PIN: {words.spaced(person['pin_always'])})" if person["pin_always"] else "")
+        for person in people
+    ]
     emit({"people": people}, as_json, "\n".join(rows) or "Nobody is enrolled.")
     return 0
 

@@ -88,6 +88,11 @@ def right_refused(reason: str, attempts_left: int | None) -> str:
     return known if attempts_left is None else f"{known} Tries left: {attempts_left}."
 
 
+def spaced(code: str) -> str:
+    """Return a code as words, where it has none of its own."""
+    return code.replace("_", " ")
+
+
 def progress(code: str) -> str:
     """Return a step of progress in words."""
     return PROGRESS.get(code, code.replace("_", " "))

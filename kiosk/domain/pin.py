@@ -10,6 +10,8 @@ import re
 from kiosk.domain.errors import BadInputError
 
 PIN_DIGITS = 6
+DIFFERENT_DIGITS_MIN = 3
+"""Of all PINs 0.3 % have fewer, and people choose them far more often (Markert et al.)."""
 _PIN = re.compile(r"[0-9]{6}", re.ASCII)
 
 # What people choose most among six digits, besides the patterns below: keypad columns and shapes,
@@ -28,18 +30,29 @@ def is_pin(text: str) -> bool:
     return _PIN.fullmatch(text) is not None
 
 
-def check_new_pin(pin: str) -> None:
+def check_new_pin(pin: str, phone: str = "") -> None:
     """Check a PIN that somebody wants to have.
 
+    Args:
+        pin: What they chose.
+        phone: Digits of their number, where it is known: a PIN that stands in it is no secret.
+
     Raises:
-        BadInputError: It is not six digits, or one of those that are guessed first: one digit, two
-            or three digits repeated, a run up or down, or a common choice.
+        BadInputError: It is not six digits, or one of those that are guessed first: one or two
+            digits, three repeated, a run up or down, a common choice, or a part of the number.
     """
     if not is_pin(pin):
         raise BadInputError(
             "The PIN is not six digits.", code="pin_format", mend="Choose six digits."
         )
-    repeats = any(pin == pin[:period] * (PIN_DIGITS // period) for period in (1, 2, 3))
+    few = len(set(pin)) < DIFFERENT_DIGITS_MIN
+    repeats = few or any(pin == pin[:period] * (PIN_DIGITS // period) for period in (1, 2, 3))
+    if phone and pin in phone:
+        raise BadInputError(
+            "The PIN is a part of the phone number.",
+            code="pin_banned",
+            mend="Choose six digits that are not in the number.",
+        )
     if repeats or pin in _UP or pin in _DOWN or pin in _COMMON:
         raise BadInputError(
             "The PIN is one of those that are guessed first.",

@@ -69,7 +69,7 @@ def enrol(
     consent = agreement.record_of(text, message, _now(tools))
     name = people.check_name(message.name)
     phone = people.check_phone(message.phone, tools.gallery.country_code)
-    check_new_pin(message.pin)  # money asks again; here so that nobody is filmed in vain
+    check_new_pin(message.pin, phone)  # money asks again; here so that nobody is filmed in vain
     pack = pack_for(tools, message.pack)
     if phone_is_taken(tools, phone):
         return EnrolRefused("phone_taken", "Somebody is enrolled with this number already.")
@@ -128,7 +128,7 @@ def keep(
     finally:
         if not kept:
             tools.vault.erase(person)
-            look_alikes.settle(tools.vault)
+            look_alikes.unlink(tools.vault, person, new.look_alikes)
             deliver_outbox(tools)
     tools.gallery.add(tools.vault.get(person))
     return Enrolled(

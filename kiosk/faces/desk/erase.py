@@ -17,7 +17,7 @@ from datetime import UTC
 
 from kiosk.domain.errors import SmileTillError
 from kiosk.domain.ids import PersonId
-from kiosk.faces.desk.look_alikes import settle
+from kiosk.faces.desk.look_alikes import unlink
 from kiosk.faces.desk.ports import AskMoney, DeskTools
 from kiosk.faces.vault.erase import Certificate, LeftoverSearch, certify
 from kiosk.faces.vault.errors import VaultUnusableError
@@ -39,10 +39,11 @@ def shred(tools: DeskTools, person: PersonId) -> ErasureWork:
         PersonUnknownError: Nobody has this id.
         VaultUnusableError: The disk refuses; nothing was changed.
     """
+    alike = tools.vault.head(person).look_alikes
     work = tools.vault.erase(person, _now(tools))
     # Only now: an erasure that the disk refused must not look like one.
     tools.gallery.remove(person)
-    settle(tools.vault)  # whoever looked like them needs the PIN no more
+    unlink(tools.vault, person, alike)  # whoever looked like them needs the PIN no more
     return work
 
 

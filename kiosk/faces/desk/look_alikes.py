@@ -6,13 +6,14 @@ named person, and with that both always need their PIN; from `duplicate_from` on
 that it is most likely the same person. People who are frozen or have paused are compared too, so
 that nobody comes back under another name.
 
-Links are kept on both sides. `settle()` makes them mutual and releases whoever is left without any,
-so a crash between two writes, and an erasure, come right by themselves.
+Links are kept on both sides; whoever is left without any is released. `settle()` looks at everybody
+and makes that so at the start: a crash between two writes comes right by itself.
 It knows no camera and asks nobody.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,9 +23,12 @@ from numpy.typing import NDArray
 from kiosk.domain.identification import Candidate
 from kiosk.domain.ids import PackId, PersonId
 from kiosk.faces.desk.ports import DeskTools
+from kiosk.faces.vault.errors import PersonUnknownError, VaultUnusableError
 from kiosk.faces.vault.records import LOOK_ALIKES_MAX, PersonState
 from kiosk.faces.vault.store import Vault
 from kiosk.link.protocol import EnrolRefused
+
+logger = logging.getLogger(__name__)
 
 REASON = "look_alike"
 """Why somebody always needs the PIN; the screen has a sentence for it."""
@@ -114,6 +118,23 @@ def settle(vault: Vault) -> Sequence[PersonId]:
             vault.amend(person, look_alikes=links, pin_always=reason)
             changed.append(person)
     return changed
+
+
+def unlink(vault: Vault, gone: PersonId, others: Sequence[PersonId]) -> None:
+    """Forget the link to somebody who is gone, and release whoever has none left.
+
+    It does not raise: a disk that refuses now is made up for by `settle()` at the next start.
+    """
+    for person in others:
+        try:
+            head = vault.head(person)
+            links = tuple(other for other in head.look_alikes if other != gone)
+            released = not links and head.pin_always == REASON
+            vault.amend(person, look_alikes=links, pin_always="" if released else head.pin_always)
+        except PersonUnknownError:
+            continue  # erased too
+        except VaultUnusableError as error:
+            logger.warning("a look-alike is released later: %s", error.code)
 
 
 def link(vault: Vault, newcomer: PersonId, alike: Sequence[PersonId]) -> None:

@@ -63,7 +63,7 @@ class GuidedRule:
     """Least change of that offset against the person's own straight look: about 10 degrees.
 
     It must be asked for: on NUAA 95 % of the frames of a sequence change by less than .12."""
-    glasses_change_min: float = 0.06
+    glasses_change_min: float = 0.12
     """How far below the least similarity among the straight samples a frame with or without
     glasses lies: something about the face has changed, and it is still the same face."""
     same_face_min: float = 0.5
