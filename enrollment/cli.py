@@ -23,6 +23,7 @@ from enrollment.commands import care, rights
 from enrollment.commands.audit import audit
 from enrollment.commands.importing import import_people
 from enrollment.commands.staff import consent, staff
+from enrollment.commands.visits import queue
 from enrollment.consent_copy import Agreement, code_content, write_copy
 from enrollment.flow import FacesClient
 from kiosk.commands.common import data_option, emit, json_option
@@ -44,6 +45,7 @@ def enrol(context: click.Context) -> None:
 
 enrol.add_command(audit)
 enrol.add_command(import_people)
+enrol.add_command(queue)
 enrol.add_command(staff)
 enrol.add_command(consent)
 for _word in (*rights.WORDS, *care.WORDS):

@@ -101,6 +101,19 @@ class KeysSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(message)
 
 
+class PacksSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What becomes of people when another model pack is chosen."""
+
+    grace_days: int = 90
+    """Days for which people of the old pack are still searched; then they are frozen."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no number of days."""
+        if not 0 <= self.grace_days <= 3_650:
+            message = "packs.grace_days must be a number from 0 to 3650"
+            raise ValueError(message)
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything an owner may set."""
 
@@ -115,6 +128,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     money: MoneySettings = MoneySettings()
     till: TillSettings = TillSettings()
     screen: ScreenSettings = ScreenSettings()
+    packs: PacksSettings = PacksSettings()
     keys: KeysSettings = KeysSettings()
 
     def __post_init__(self) -> None:

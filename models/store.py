@@ -217,6 +217,11 @@ def use(name: str, data_dir: Path) -> Pack:
     return pack
 
 
+def is_chosen(data_dir: Path) -> bool:
+    """Say whether a pack was ever chosen for `data_dir`."""
+    return (packs_dir(data_dir) / CURRENT_NAME).exists()
+
+
 def current_pack(data_dir: Path) -> str:
     """Return the name of the pack that `data_dir` works with; "starter" when none was chosen.
 

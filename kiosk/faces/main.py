@@ -39,6 +39,7 @@ from kiosk.faces.desk.staff import StaffBook
 from kiosk.faces.evidence import MatchEvidence
 from kiosk.faces.keeper import VaultKeeper
 from kiosk.faces.money_link import MoneyLink
+from kiosk.faces.pack_change import PackChange
 from kiosk.faces.picture_capture import take_pictures
 from kiosk.faces.rehearsal import rehearse
 from kiosk.faces.service import FacesService
@@ -105,6 +106,7 @@ class FacesProcess:
             raise
         room = VisionRoom(data_dir)
         self._room = room
+        self._packs = PackChange(data_dir, self._vault, room, settings.packs.grace_days, _now)
         self._settings = settings
         self.on_enrolling: Callable[[bool], None] = lambda _enrolling: None
         """Told from any thread when staff begin and end to enrol somebody."""
@@ -116,6 +118,7 @@ class FacesProcess:
             vault=self._vault,
             gallery=self._gallery,
             room=room,
+            packs=self._packs,
             desk=self._desk,
             keeper=self._keeper,
             audit=self._audit,
@@ -141,7 +144,7 @@ class FacesProcess:
             room=self._room,
             gallery=self._gallery,
             people=self.service.people,
-            pack_of=lambda: self.service.pack_for(None),
+            packs_of=lambda: (self.service.pack_for(None), *self._packs.older()),
             camera=camera,
             policy=policy_of(self._settings),
             payee=self._settings.payee,
@@ -167,6 +170,16 @@ class FacesProcess:
     def _deliver(self) -> None:
         while not self._stopping.wait(OUTBOX_EVERY_S):
             self._desk.deliver_outbox()
+            self._expire()
+
+    def _expire(self) -> None:
+        """Freeze whoever did not come by within the grace period of a pack change."""
+        try:
+            for person in self._packs.expire():
+                self._gallery.remove(person)
+                self._audit.append(audit.PROGRAM, "pack_expired", person, {"outcome": "frozen"})
+        except SmileTillError as error:
+            logger.warning("nobody could be frozen after the pack change: %s", error.code)
             try:
                 self._watch_vault()
             except SmileTillError as error:
@@ -241,6 +254,7 @@ class FacesProcess:
             look_alike_from=look_alike_from,
             rehearse=rehearse_with,
             pictures=from_pictures,
+            packs=self._packs,
             staff=StaffBook(self._accounts),
             now=_now,
             audit=self._audit,

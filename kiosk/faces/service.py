@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kiosk.domain.errors import BadInputError, SetupError
-from kiosk.domain.identification import Identification, SearchPolicy
+from kiosk.domain.identification import Identification
 from kiosk.domain.ids import OrderId, PackId, PayerAlias, PersonId
 from kiosk.domain.order import Outcome
 from kiosk.domain.stepup import StepUpPolicy
@@ -21,6 +21,8 @@ from kiosk.faces.eyes import Eyes
 from kiosk.faces.headless import HeadlessSession
 from kiosk.faces.keeper import VaultKeeper
 from kiosk.faces.money_link import MoneyLink
+from kiosk.faces.pack_change import PackChange
+from kiosk.faces.paired_eyes import eyes_of
 from kiosk.faces.vault.gallery import Gallery
 from kiosk.faces.vault.records import PersonState
 from kiosk.faces.vault.store import Vault
@@ -93,6 +95,7 @@ class FacesService:
         vault: The open vault.
         gallery: Who may pay.
         room: Camera and networks.
+        packs: Which of them people are looked at with.
         desk: Answers staff.
         keeper: Rotates the vault's key.
         audit: Is told of it first.
@@ -111,6 +114,7 @@ class FacesService:
         vault: Vault,
         gallery: Gallery,
         room: VisionRoom,
+        packs: PackChange,
         desk: Desk,
         keeper: VaultKeeper,
         audit: AuditLog,
@@ -125,6 +129,7 @@ class FacesService:
         self._gallery = gallery
         self.people = VaultPeople(vault, gallery, decoy_key, evidence)
         self._room = room
+        self._packs = packs
         self._desk = desk
         self._keeper = keeper
         self._audit = audit
@@ -204,7 +209,8 @@ class FacesService:
         typed = any(word is not None for word in (request.pin, request.phone, request.phone_digits))
         pack = None if request.camera is None else self.pack_for(request.pack)
         # A PAD made for simulated people vouches for nobody real.
-        simulated = pack is not None and self._room.is_sandbox_only(pack)
+        looked_with = () if pack is None else (pack, *self._packs.older())
+        simulated = any(self._room.is_sandbox_only(it) for it in looked_with)
         with MoneyLink(self._run_dir, kind, sandbox_only=typed or simulated) as money:
             if request.camera is None or pack is None:
                 yield from HeadlessSession(
@@ -217,7 +223,7 @@ class FacesService:
                     tries_used=tries_used,
                 ).run()
                 return
-            with self._room.visit(pack) as sight:
+            with self._room.visit_all(looked_with) as sights:
                 yield from HeadlessSession(
                     request,
                     money=money,
@@ -225,15 +231,9 @@ class FacesService:
                     camera=camera_of(
                         request.camera,
                         run_dir=self._run_dir,
-                        pad_sandbox_only=sight.pack.sandbox_only,
+                        pad_sandbox_only=any(sight.pack.sandbox_only for sight in sights),
                     ),
-                    eyes=lambda: Eyes(
-                        sight.pack,
-                        sight.pipeline,
-                        self._gallery,
-                        policy=SearchPolicy(),
-                        tails=sight.tails,
-                    ),
+                    eyes=lambda: eyes_of(sights, self._gallery),
                     policy=self._policy,
                     tries_used=tries_used,
                 ).run()
@@ -244,7 +244,7 @@ class FacesService:
         Raises:
             SmileTillError: They differ, or it cannot be used.
         """
-        enrolled_with = self._vault.pack()
+        enrolled_with = self._packs.current() if self._vault.pack() is not None else None
         if enrolled_with is None:
             return self._room.resolve(asked)
         if asked is not None and self._room.resolve(asked) != enrolled_with:

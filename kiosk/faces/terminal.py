@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiosk.domain.errors import SmileTillError
-from kiosk.domain.identification import Identification, SearchPolicy
+from kiosk.domain.identification import Identification
 from kiosk.domain.ids import OrderId, OrderNonce, PackId
 from kiosk.domain.order import OrderState
 from kiosk.domain.session import events as ev
@@ -27,12 +27,13 @@ from kiosk.domain.stepup import StepUpPolicy
 from kiosk.faces.camera.choice import camera_of
 from kiosk.faces.eyes import Eyes
 from kiosk.faces.money_link import MoneyLink
+from kiosk.faces.paired_eyes import eyes_of
 from kiosk.faces.registrar import CustomerDesk, DeskRegistrar, Owners
 from kiosk.faces.screen.application import application, close_window, load_window, run_until
 from kiosk.faces.screen.session_model import SessionModel
 from kiosk.faces.teller import People, Question, Teller
 from kiosk.faces.vault.gallery import Gallery
-from kiosk.faces.vision.room import Sight, VisionRoom
+from kiosk.faces.vision.room import VisionRoom
 from kiosk.link.protocol import (
     AbortOrder,
     AcknowledgeOrder,
@@ -61,7 +62,7 @@ class RoomLooker:
     Args:
         room: Lends the networks.
         gallery: Who can be meant.
-        pack_of: Tells the pack that people here are enrolled with.
+        packs_of: Tells the packs that people here are searched with, the installation's own first.
         spec: Which camera.
         run_dir: Where the simulated people's socket lies.
     """
@@ -70,14 +71,14 @@ class RoomLooker:
         self,
         room: VisionRoom,
         gallery: Gallery,
-        pack_of: Callable[[], PackId],
+        packs_of: Callable[[], tuple[PackId, ...]],
         spec: CameraSpec,
         run_dir: Path,
     ) -> None:
         """Open and load nothing."""
         self._room = room
         self._gallery = gallery
-        self._pack_of = pack_of
+        self._packs_of = packs_of
         self._spec = spec
         self._run_dir = run_dir
         self._visit = ExitStack()
@@ -88,21 +89,17 @@ class RoomLooker:
 
     def prepare(self) -> None:
         """Load the networks."""
-        with self._room.visit(self._pack_of()):
+        with self._room.visit_all(self._packs_of()):
             logger.info("the networks are loaded")
 
     def open(self) -> None:
         """Take the room, open the camera, begin with nothing seen."""
-        sight: Sight = self._visit.enter_context(self._room.visit(self._pack_of()))
-        self._eyes = Eyes(
-            sight.pack,
-            sight.pipeline,
-            self._gallery,
-            policy=SearchPolicy(),
-            tails=sight.tails,
-        )
+        sights = self._visit.enter_context(self._room.visit_all(self._packs_of()))
+        self._eyes = eyes_of(sights, self._gallery)
         make = camera_of(
-            self._spec, run_dir=self._run_dir, pad_sandbox_only=sight.pack.sandbox_only
+            self._spec,
+            run_dir=self._run_dir,
+            pad_sandbox_only=any(it.pack.sandbox_only for it in sights),
         )
         self._began = None
         self._frames = self._camera.enter_context(make()).frames()
@@ -233,7 +230,7 @@ class TerminalParts:
     room: VisionRoom
     gallery: Gallery
     people: People
-    pack_of: Callable[[], PackId]
+    packs_of: Callable[[], tuple[PackId, ...]]
     camera: CameraSpec
     policy: StepUpPolicy
     payee: str
@@ -253,7 +250,7 @@ class Terminal:
             SetupError: There is no display, or the QML is damaged.
         """
         application()
-        looker = RoomLooker(parts.room, parts.gallery, parts.pack_of, parts.camera, parts.run_dir)
+        looker = RoomLooker(parts.room, parts.gallery, parts.packs_of, parts.camera, parts.run_dir)
         self._money = MoneyLink(
             parts.run_dir, parts.camera.kind, sandbox_only=_is_sandbox_only(parts)
         )
@@ -284,7 +281,7 @@ class Terminal:
 def _is_sandbox_only(parts: TerminalParts) -> bool:
     """Say whether the pack in use may never meet a real bank; one that is missing says so later."""
     try:
-        return parts.room.is_sandbox_only(parts.pack_of())
+        return any(parts.room.is_sandbox_only(pack) for pack in parts.packs_of())
     except SmileTillError as error:
         logger.warning("the model pack cannot be used: %s", error.code)
         return True

@@ -42,6 +42,7 @@ from kiosk.link.message import Message, Private
 from kiosk.link.rights import RightsMessage
 from kiosk.link.staff_desk import CapturedPose, Rehearsal, StaffDeskMessage
 from kiosk.link.vault_care import VaultCareMessage
+from kiosk.link.visits import VisitMessage
 
 PROTOCOL_VERSION = 1
 LINE_BYTES_MAX = 262_144
@@ -455,7 +456,8 @@ AnyMessage = (
     | RightsMessage | DeskRightsMessage
     | EnrolPerson | Enrolled | EnrolRefused | ListPeople | PersonSummary | People | ShowPerson
     | ErasePerson | Erased | PayHeadless | SessionReport | StaffDeskMessage
-    | AuditMessage | FigureMessage | ImportMessage | KeyCareMessage | VaultCareMessage
+    | AuditMessage | FigureMessage | ImportMessage | VisitMessage | KeyCareMessage
+    | VaultCareMessage
 )  # fmt: skip
 
 

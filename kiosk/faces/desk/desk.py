@@ -31,6 +31,7 @@ from kiosk.faces.desk.renewing import renew
 from kiosk.faces.desk.report import report_wrong
 from kiosk.faces.desk.rights import change, kept, payments, staff_word
 from kiosk.faces.desk.staff import StaffSession
+from kiosk.faces.desk.visits import queue
 from kiosk.faces.desk.witness import witnessed
 from kiosk.faces.vault.accounts import Account
 from kiosk.faces.vault.errors import PersonUnknownError
@@ -70,6 +71,7 @@ from kiosk.link.staff_desk import (
     StaffAccounts,
 )
 from kiosk.link.vault_care import RenewTemplates
+from kiosk.link.visits import ShowQueue
 
 StaffMessage = AddStaff | ListStaff | RemoveStaff
 PeopleMessage = (
@@ -77,7 +79,7 @@ PeopleMessage = (
     | RenewTemplates
 )  # fmt: skip
 AuditQuestion = ListAudit | VerifyAudit
-FigureQuestion = ShowScores | ShowQuality | ShowActivity
+FigureQuestion = ShowScores | ShowQuality | ShowActivity | ShowQueue
 DeskMessage = (
     PeopleMessage | StaffMessage | AuditQuestion | FigureQuestion | SignIn | SignOut
     | DeskRightsAsk
@@ -232,7 +234,7 @@ class Desk:
                 yield AuditEntries(self._tools.audit.entries(after))
             case VerifyAudit():
                 yield self._tools.audit.verify()
-            case ShowScores() | ShowQuality() | ShowActivity():
+            case ShowScores() | ShowQuality() | ShowActivity() | ShowQueue():
                 yield self._figure(message)
 
     def _figure(self, message: FigureQuestion) -> AnyMessage:
@@ -243,6 +245,8 @@ class Desk:
                 return figures.quality(self._tools, person)
             case ShowActivity(days):
                 return figures.activity(self._tools, days)
+            case ShowQueue():
+                return queue(self._tools)
 
     def _answer_about_staff(self, message: StaffMessage) -> AnyMessage:
         book = self._tools.staff

@@ -176,13 +176,22 @@ def recover(tools: DeskTools) -> int:
 
 
 def pack_for(tools: DeskTools, asked: str | None) -> PackId:
-    """Return the pack to enrol with; the first person's pack is the installation's."""
-    current = tools.vault.pack()
-    if asked is None and current is not None:
-        return current
+    """Return the pack to enrol with; the first person's pack is the installation's.
+
+    Raises:
+        PackDiffersError: The installation works with another one.
+    """
+    enrolled_with = tools.vault.pack()
+    own = enrolled_with if tools.packs is None else tools.packs.current()
+    if asked is None:
+        return tools.resolve_pack(None) if own is None else own
     wanted = tools.resolve_pack(asked)
-    if current is not None and wanted != current:
-        raise PackDiffersError(current)
+    if wanted == own:
+        return wanted
+    if enrolled_with is not None:
+        raise PackDiffersError(own or enrolled_with)
+    if tools.packs is not None:
+        tools.packs.choose(asked)
     return wanted
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.domain.evidence import CameraKind
-from kiosk.domain.ids import OrderId, PackId
+from kiosk.domain.ids import OrderId, PackId, PersonId
 from kiosk.faces.desk.audit import AuditLog
 from kiosk.faces.desk.staff import StaffBook
 from kiosk.faces.vault.gallery import Gallery
@@ -103,6 +103,26 @@ class Rehearse(Protocol):
         ...
 
 
+class Packs(Protocol):
+    """The model packs of the installation, while people of two are searched."""
+
+    def current(self) -> PackId | None:
+        """Return the pack to enrol with; None while nobody is enrolled and none was chosen."""
+        ...
+
+    def choose(self, name: str) -> None:
+        """Make a pack the installation's own, if another one was chosen."""
+        ...
+
+    def waiting(self) -> tuple[PersonId, ...]:
+        """Return the people of older packs."""
+        ...
+
+    def until(self, current: PackId) -> date:
+        """Return the last day on which they are searched."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class DeskTools:
     """Everything that the desk works with.
@@ -117,6 +137,7 @@ class DeskTools:
         duplicate_from: Score from which two people count as one, for a pack.
         open_threshold: Score from which a customer is identified, for a pack and so many people.
         look_alike_from: Score from which they look alike; None: the same as `duplicate_from`.
+        packs: Which pack is the installation's own; None: that of whoever is enrolled.
         pictures: Makes samples of pictures, for an import; None where there are no eyes.
         rehearse: Tries a payment without an order; None where there are no eyes.
         now: The time, with its zone.
@@ -142,3 +163,4 @@ class DeskTools:
     look_alike_from: Callable[[PackId], float] | None = None
     rehearse: Rehearse | None = None
     pictures: TakePictures | None = None
+    packs: Packs | None = None

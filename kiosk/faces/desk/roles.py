@@ -38,6 +38,7 @@ from kiosk.link.staff_desk import (
     StaffRole,
 )
 from kiosk.link.vault_care import RenewTemplates
+from kiosk.link.visits import ShowQueue
 
 ROLE_OF: Mapping[type, StaffRole] = {
     EnrolPerson: StaffRole.CLERK,
@@ -60,6 +61,7 @@ ROLE_OF: Mapping[type, StaffRole] = {
     AddStaff: StaffRole.MANAGER,
     ListStaff: StaffRole.MANAGER,
     RemoveStaff: StaffRole.MANAGER,
+    ShowQueue: StaffRole.CLERK,
     ShowScores: StaffRole.CLERK,
     ShowQuality: StaffRole.CLERK,
     ShowActivity: StaffRole.MANAGER,

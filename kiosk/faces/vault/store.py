@@ -404,6 +404,15 @@ class Vault(VaultCore):
         with self._turn:
             return next((kept.head.pack for kept in self._people.values()), None)
 
+    def packs(self) -> dict[PackId, tuple[PersonId, ...]]:
+        """Return whom each model pack's vectors belong to, whatever state they are in."""
+        found: dict[PackId, list[PersonId]] = {}
+        with self._turn:
+            for person, kept in self._people.items():
+                if kept.head.state is not PersonState.PENDING:
+                    found.setdefault(kept.head.pack, []).append(person)
+        return {pack: tuple(people) for pack, people in found.items()}
+
     def outbox(self) -> tuple[OutboxEntry, ...]:
         """Return the messages that money has not yet taken, oldest first."""
         with self._turn, as_damage(), database.sqlite_errors():

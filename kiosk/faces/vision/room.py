@@ -6,7 +6,7 @@ Packs are found, verified and loaded once; their networks stay for the next cust
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from kiosk.faces.vision.calibration import impostor_tails
 from kiosk.faces.vision.pipeline import Pipeline, PipelineLimits
 from models.errors import PackError
 from models.manifest import Pack, find_pack
-from models.store import current_pack
+from models.store import current_pack, is_chosen, use
 
 WAIT_S_MAX = 60.0
 """Seconds that a visitor waits for the one before; a session is over sooner."""
@@ -68,6 +68,23 @@ class VisionRoom:
         with _pack_errors():
             return PackId(find_pack(name or current_pack(self._data_dir), self._data_dir).id)
 
+    def chosen(self) -> PackId | None:
+        """Return the pack that was chosen for this installation; None where none was.
+
+        Raises:
+            SmileTillError: It is not there, or a file of it is not what its manifest says.
+        """
+        return self.resolve(None) if is_chosen(self._data_dir) else None
+
+    def choose(self, name: str) -> None:
+        """Make a pack the one that this installation works with.
+
+        Raises:
+            SmileTillError: It cannot be used, or the choice cannot be written.
+        """
+        with _pack_errors():
+            use(name, self._data_dir)
+
     def tails(self, pack: PackId) -> tuple[ImpostorTail, ...]:
         """Return a pack's impostor tails."""
         known = self._sights.get(pack)
@@ -90,16 +107,25 @@ class VisionRoom:
             TerminalBusyError: The one before does not leave.
             SetupError: The pack is not there, is damaged or has no calibration.
         """
+        with self.visit_all((pack,), limits=limits) as sights:
+            yield sights[0]
+
+    @contextmanager
+    def visit_all(
+        self, packs: Sequence[PackId], *, limits: PipelineLimits | None = None
+    ) -> Iterator[tuple[Sight, ...]]:
+        """Lend the networks of several packs at once, as `visit` does those of one."""
         if not self._visit.acquire(timeout=WAIT_S_MAX):
             raise TerminalBusyError
-        lent: Pipeline | None = None
+        lent: list[Sight] = []
         try:
-            sight = self._loaded(pack) if limits is None else self._loaded_with(pack, limits)
-            lent = sight.pipeline
-            yield sight
+            for pack in packs:
+                sight = self._loaded(pack) if limits is None else self._other(pack, limits)
+                lent.append(sight)
+            yield tuple(lent)
         finally:
-            if lent is not None:
-                lent.wipe()
+            for sight in lent:
+                sight.pipeline.wipe()
             self._visit.release()
 
     def _loaded(self, pack: PackId) -> Sight:
@@ -110,7 +136,7 @@ class VisionRoom:
             self._sights[pack] = sight
         return sight
 
-    def _loaded_with(self, pack: PackId, limits: PipelineLimits) -> Sight:
+    def _other(self, pack: PackId, limits: PipelineLimits) -> Sight:
         known = self._others.get(pack)
         if known is None or known[0] != limits:
             found = self._find(pack)
