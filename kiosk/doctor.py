@@ -116,6 +116,9 @@ class Machine(Protocol):
     def file(self, path: Path) -> FileFacts | None:
         """Return the facts of a regular file, None if there is none."""
 
+    def is_sealed_to_tpm(self, data_dir: Path) -> bool:
+        """Return whether the installation is opened by a TPM."""
+
     def pack_problem(self, data_dir: Path) -> tuple[str, str, str]:
         """Return the chosen pack's name, what is wrong with it and the mend (empty if nothing)."""
 
@@ -209,8 +212,16 @@ def check_pack(machine: Machine, data_dir: Path) -> Finding:
 
 
 def check_store_key(machine: Machine, data_dir: Path) -> Finding:
-    """A key for the vault can be had from one of its three sources, in the contract's order."""
-    del data_dir
+    """A key for the vault can be had from one of its sources, in the contract's order."""
+    if machine.is_sealed_to_tpm(data_dir):
+        if machine.has_tpm():
+            return Finding("store_key", State.OK, "The installation is sealed to this TPM.")
+        return Finding(
+            "store_key",
+            State.WARN,  # another way to one may be set ([keys] tcti)
+            "The installation is sealed to a TPM, and /dev/tpmrm0 is not here.",
+            "Switch the TPM on in the firmware set-up, or open it with: smiletill keys recover",
+        )
     credentials = machine.variable("CREDENTIALS_DIRECTORY")
     if credentials and machine.file(Path(credentials) / "storekey"):
         return Finding("store_key", State.OK, "The store key comes from the system's credentials.")

@@ -20,6 +20,7 @@ from typing import Final
 
 from kiosk.doctor import FileFacts
 from kiosk.domain.errors import SmileTillError
+from kiosk.faces.vault import keyring
 from kiosk.faces.vision.calibration import impostor_tails
 from models import store
 from models.errors import PackError
@@ -75,6 +76,14 @@ class ThisMachine:
             return None
         is_private = not facts.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
         return FileFacts(facts.st_size, is_private=is_private)
+
+    def is_sealed_to_tpm(self, data_dir: Path) -> bool:
+        """Return whether the installation is opened by a TPM; no key is looked at."""
+        try:
+            kept = keyring.read(data_dir)
+        except SmileTillError:
+            return False
+        return kept is not None and kept.primary.source is keyring.KeySource.TPM
 
     def pack_problem(self, data_dir: Path) -> tuple[str, str, str]:
         """Return the chosen pack's name, what is wrong with it and the mend (empty if nothing)."""

@@ -22,6 +22,7 @@ class FakeMachine:
     refuses_network: bool = True
     clock_plausible: bool = True
     tpm: bool = True
+    sealed_to_tpm: bool = False
     display: bool = True
     locked_memory: int | None = None
 
@@ -45,6 +46,9 @@ class FakeMachine:
 
     def file(self, path: Path) -> FileFacts | None:
         return self.files.get(path)
+
+    def is_sealed_to_tpm(self, data_dir: Path) -> bool:
+        return self.sealed_to_tpm
 
     def pack_problem(self, data_dir: Path) -> tuple[str, str, str]:
         return self.pack

@@ -102,13 +102,18 @@ def test_a_fault_is_named_and_judged(fault):
 
 
 def test_store_key_sources_are_asked_in_the_order_of_the_contract():
-    """Credentials come before the passphrase file, and that before the terminal."""
+    """The TPM it is sealed to, then credentials, then the passphrase file, then the terminal."""
     variables = {"CREDENTIALS_DIRECTORY": "/c", "SMILETILL_PASSPHRASE_FILE": "/p"}
     both = {Path("/c/storekey"): PRIVATE, Path("/p"): PRIVATE}
 
     credentials = FakeMachine(variables=variables, files=both)
     passphrase = FakeMachine(variables=variables, files={Path("/p"): PRIVATE})
 
+    sealed = FakeMachine(variables=variables, files=both, sealed_to_tpm=True)
+
+    assert "this TPM" in finding_of(sealed, "store_key").sentence
+    lost = finding_of(FakeMachine(sealed_to_tpm=True, tpm=False), "store_key")
+    assert (State.WARN, True) == (lost.state, "smiletill keys recover" in lost.mend)
     assert "credentials" in finding_of(credentials, "store_key").sentence
     assert "from a file" in finding_of(passphrase, "store_key").sentence
     assert "terminal" in finding_of(FakeMachine(), "store_key").sentence
