@@ -135,3 +135,26 @@ def pipeline(
         bench_pipeline.plot(found, plot)
     emit(told, as_json, bench_pipeline.in_words(told))
     return 0
+
+
+@bench.command()
+@click.option(
+    "--n", "count", type=click.IntRange(100, 1_000_000), default=10_000, show_default=True
+)
+@click.option("--dimension", type=click.IntRange(8, 1024), default=128, show_default=True)
+@json_option
+def vault(*, count: int, dimension: int, as_json: bool) -> int:
+    """Measure the vault beside bare sqlite and bare decryption; exit 1 beyond bounds."""
+    from kiosk.bench.vault import measure  # noqa: PLC0415 - it loads the vault
+
+    found = measure(count, dimension)
+    emit(
+        found,
+        as_json,
+        f"{found['n']} people: opens in {found['open_s']} s, {found['open_ratio']} times reading"
+        f" and bare decryption; an enrolment takes {found['enrol_ms']['p50']} ms,"
+        f" {found['enrol_ratio']} times a raw durable insert;\nthe file is"
+        f" {found['file_ratio']} times what is sealed in it; keys and rows of one person are gone"
+        f" within {found['shred_ms']['max']} ms, and proved so in {found['proof_s']} s.",
+    )
+    return 0 if found["ok"] else 1

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Unpack
 
 import msgspec
@@ -33,7 +33,7 @@ from sqlite_utils import Database
 
 from kiosk.domain.ids import PackId, PayerAlias, PersonId
 from kiosk.faces.vault import codec, database, renew
-from kiosk.faces.vault.codec import StoreKeys
+from kiosk.faces.vault.codec import Kept, StoreKeys
 from kiosk.faces.vault.core import VaultCore, as_damage
 from kiosk.faces.vault.errors import PersonStateError, PersonUnknownError, RecordDamagedError
 from kiosk.faces.vault.records import (
@@ -76,17 +76,31 @@ class Vault(VaultCore):
         Raises:
             VaultUnusableError: The disk refuses; nothing was kept.
         """
+        return self.begin_all([new])[0]
+
+    def begin_all(self, people: Sequence[NewPerson]) -> list[PersonId]:
+        """Keep new people as pending, all of them or none, durably and in one transaction.
+
+        Raises:
+            VaultUnusableError: The disk refuses; nobody was kept.
+        """
+        begun: dict[PersonId, Kept] = {}
         with self._turn:
             newest = self._newest
-            rotated = newest.transform(new.pack, len(new.template)).apply(new.vectors())
             with self._writing() as db:
-                row = next_id(db, "person")
-                person, kept, rows = codec.seal_new(self._keys, new, rotated, newest.number, row)
-                insert_rows(db, rows)
-                census = self._count(db, 1, 0, self._mark(person, kept))
+                for row, new in enumerate(people, start=next_id(db, "person")):
+                    rotation = newest.transform(new.pack, len(new.template))
+                    rotated = rotation.apply(new.vectors())
+                    person, kept, rows = codec.seal_new(
+                        self._keys, new, rotated, newest.number, row
+                    )
+                    insert_rows(db, rows)
+                    begun[person] = kept
+                marks = [self._mark(person, kept) for person, kept in begun.items()]
+                census = self._count(db, len(begun), 0, *marks)
             self._census = census
-            self._people[person] = kept
-        return person
+            self._people |= begun
+        return list(begun)
 
     def activate(self, person: PersonId) -> None:
         """End the enrolment of a pending person, or thaw a frozen one."""
