@@ -41,10 +41,19 @@ from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from numpy.typing import NDArray
 
 from kiosk.domain.ids import PackId, PersonId
-from kiosk.faces.vault.envelope import KEY_BYTES, new_key, place, seal, unseal, wipe
+from kiosk.faces.vault.envelope import (
+    KEY_BYTES,
+    new_key,
+    place,
+    seal,
+    unseal,
+    unseal_by,
+    wipe,
+)
 from kiosk.faces.vault.errors import RecordDamagedError
 from kiosk.faces.vault.keys import subkey
 from kiosk.faces.vault.records import (
@@ -103,11 +112,22 @@ class StoreKeys:
         self.proof = subkey(store_key, "vault proof")
         self.before_3 = subkey(store_key, "vault wrapping")
         """Wraps the data keys of stores that are older than version 3."""
+        self._ready: dict[str, AESGCM] = {}
 
     def wipe(self) -> None:
         """Overwrite them."""
+        self._ready.clear()
         for key in vars(self).values():
-            wipe(key)
+            if isinstance(key, bytearray):
+                wipe(key)
+
+    def ready(self, table: str) -> AESGCM:
+        """Return the key that wraps the data keys of a table, made ready once."""
+        made = self._ready.get(table)
+        if made is None:
+            made = AESGCM(self.head if table == "person" else self.of_part(table))
+            self._ready[table] = made
+        return made
 
     def of_part(self, table: str) -> bytearray:
         """Return the key that wraps the data keys of a table."""
@@ -233,7 +253,7 @@ def seal_person(
 
 def reseal_head(keys: StoreKeys, person: PersonId, kept: Kept) -> bytes:
     """Seal a changed head for the version of the person's row that `kept` tells."""
-    key = _unwrap(keys.head, kept.wrapped_key, place("person", person))
+    key = _unwrap(keys.ready("person"), kept.wrapped_key, place("person", person))
     try:
         return seal(key, pack_struct(kept.head), _head_place(person, kept.row, kept.version))
     finally:
@@ -250,7 +270,7 @@ def open_head(keys: StoreKeys, columns: Sequence[Any]) -> tuple[PersonId, Kept]:
     if not (isinstance(row, int) and isinstance(name, str) and isinstance(version, int)):
         raise RecordDamagedError
     person = PersonId(name)
-    key = _unwrap(keys.head, wrapped, place("person", person))
+    key = _unwrap(keys.ready("person"), wrapped, place("person", person))
     try:
         head = unpack_struct(unseal(key, sealed_head, _head_place(person, row, version)), Head)
     finally:
@@ -281,7 +301,7 @@ def open_part(keys: StoreKeys, table: str, columns: Sequence[Any], kind: type[_P
         RecordDamagedError: It is not what was written.
     """
     number, wrapped, record = columns
-    key = _unwrap(keys.of_part(table), wrapped, _key_place(table, number))
+    key = _unwrap(keys.ready(table), wrapped, _key_place(table, number))
     try:
         return unpack_struct(unseal(key, record, _part_place(table, number)), kind)
     finally:
@@ -326,7 +346,7 @@ def open_template(
         raise RecordDamagedError
     if any(row[1] != b"" for row in rows[1:]):
         raise RecordDamagedError
-    key = _unwrap(keys.template, rows[0][1], _key_place("template", head.template))
+    key = _unwrap(keys.ready("template"), rows[0][1], _key_place("template", head.template))
     try:
         chunks = [
             unseal(key, record, _template_place(head.template, head.pack, at, count))
@@ -337,7 +357,11 @@ def open_template(
     raw = chunks[0] if count == 1 else b"".join(chunks)
     if len(raw) != 4 * head.vectors * head.dimension:
         raise RecordDamagedError
-    return np.frombuffer(raw, "<f4").reshape(head.vectors, head.dimension).astype(np.float32)
+    return (
+        np.frombuffer(raw, "<f4")
+        .reshape(head.vectors, head.dimension)
+        .astype(np.float32, copy=False)
+    )
 
 
 def person_of(
@@ -378,7 +402,7 @@ def rewrap_head(old: StoreKeys, new: StoreKeys, person: PersonId, wrapped_key: o
         RecordDamagedError: It does not open under the old one.
     """
     where = place("person", person)
-    return _rewrap(old.head, new.head, wrapped_key, where)
+    return _rewrap(old.ready("person"), new.head, wrapped_key, where)
 
 
 def rewrap_part(
@@ -390,10 +414,10 @@ def rewrap_part(
         RecordDamagedError: It does not open under the old one.
     """
     where = _key_place(table, number)
-    return _rewrap(old.of_part(table), new.of_part(table), wrapped_key, where)
+    return _rewrap(old.ready(table), new.of_part(table), wrapped_key, where)
 
 
-def _rewrap(old: bytearray, new: bytearray, wrapped_key: object, where: bytes) -> bytes:
+def _rewrap(old: AESGCM, new: bytearray, wrapped_key: object, where: bytes) -> bytes:
     key = _unwrap(old, wrapped_key, where)
     try:
         return seal(new, bytes(key), where)
@@ -401,8 +425,8 @@ def _rewrap(old: bytearray, new: bytearray, wrapped_key: object, where: bytes) -
         wipe(key)
 
 
-def _unwrap(wrapping: bytearray, wrapped_key: object, where: bytes) -> bytearray:
-    key = bytearray(unseal(wrapping, wrapped_key, where))
+def _unwrap(wrapping: AESGCM, wrapped_key: object, where: bytes) -> bytearray:
+    key = bytearray(unseal_by(wrapping, wrapped_key, where))
     if len(key) != KEY_BYTES:
         raise RecordDamagedError
     return key
@@ -414,16 +438,29 @@ def _new_row_id() -> int:
 
 
 def _head_place(person: PersonId, row: int, version: int) -> bytes:
-    return place("head", person, str(row), str(version), FORMAT)
+    return _HEAD_PLACE + place(person, str(row), str(version)) + _FORMAT_PLACE
 
 
 def _key_place(table: str, number: int) -> bytes:
-    return place(f"{table} key", str(number), FORMAT)
+    return _KEY_PLACES[table] + _numbered(number)
 
 
 def _part_place(table: str, number: int) -> bytes:
-    return place(table, str(number), FORMAT)
+    return _PART_PLACES[table] + _numbered(number)
 
 
 def _template_place(first: int, pack: PackId, at: int, count: int) -> bytes:
-    return place("template", str(first), pack, FORMAT, str(at), str(count))
+    return _PART_PLACES["template"] + _numbered(first) + place(pack, str(at), str(count))
+
+
+def _numbered(number: int) -> bytes:
+    digits = b"%d" % number
+    return len(digits).to_bytes(2, "big") + digits + _FORMAT_PLACE
+
+
+# A place is its parts one after another, so that what is always the same is made once: opening a
+# vault names ten places a person.
+_FORMAT_PLACE = place(FORMAT)
+_HEAD_PLACE = place("head")
+_KEY_PLACES = {table: place(f"{table} key") for table in (*PARTS, "proof")}
+_PART_PLACES = {table: place(table) for table in (*PARTS, "proof")}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TypedDict, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 import msgspec
 import numpy as np
@@ -271,6 +271,9 @@ class Census(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return mine == (other.people, other.outbox, other.digest)
 
 
+_decoders: dict[type, msgspec.json.Decoder[Any]] = {}
+
+
 def pack_struct(value: msgspec.Struct) -> bytes:
     """Write a part of a record, padded so that its length says little."""
     raw = msgspec.json.encode(value)
@@ -284,9 +287,13 @@ def unpack_struct(raw: bytes, kind: type[_Part]) -> _Part:
         RecordDamagedError: It is not of this kind.
     """
     try:
-        return msgspec.json.decode(raw, type=kind)
+        decoder = _decoders.get(kind)
+        if decoder is None:
+            decoder = _decoders[kind] = msgspec.json.Decoder(kind)
+        part: _Part = decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise RecordDamagedError from None
+    return part
 
 
 class Ticket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -104,7 +104,8 @@ def readable(tables, key: bytes) -> dict[str, list[bytes]]:
 def test_each_key_opens_its_own_table_and_no_other(stolen):
     """The map of keys and tables holds for every key that there is, and every row."""
     tables, _ = stolen
-    keys = vars(StoreKeys(STORE_KEY))
+    made = vars(StoreKeys(STORE_KEY))
+    keys = {name: key for name, key in made.items() if isinstance(key, bytearray)}
     assert set(OPENS) == set(keys)
     for purpose, secret in keys.items():
         found = readable(tables, bytes(secret))
