@@ -25,13 +25,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from tqdm import tqdm
 
 from kiosk.domain.ids import PackId, PayerAlias, PersonId
 from kiosk.faces.vault.codec import PARTS
 from kiosk.faces.vault.database import FILE_NAME, PAGE_BYTES
-from kiosk.faces.vault.envelope import KEY_BYTES, NONCE_BYTES, TAG_BYTES
+from kiosk.faces.vault.envelope import KEY_BYTES, NONCE_BYTES, TAG_BYTES, cipher
 from kiosk.faces.vault.erase import LeftoverSearch
 from kiosk.faces.vault.records import ConsentRecord, NewPerson
 from kiosk.faces.vault.store import FOLDER_NAME, Vault
@@ -176,11 +175,11 @@ def _bare(sizes: list[int]) -> float:
         for size in sizes:
             secret = secrets.token_bytes(KEY_BYTES)
             plain = bytes(size - 1 - NONCE_BYTES - TAG_BYTES)
-            work.append((secret, AESGCM(secret).encrypt(nonce, plain, where)))
+            work.append((secret, cipher(secret).encrypt(nonce, plain, where)))
 
     def opened() -> None:
         for secret, sealed in work:
-            AESGCM(secret).decrypt(nonce, sealed, where)
+            cipher(secret).decrypt(nonce, sealed, where)
 
     return min(_timed(opened) for _ in range(OPENINGS)) / BARE_SAMPLE
 
