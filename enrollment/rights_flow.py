@@ -18,6 +18,7 @@ from kiosk.domain.money import Money, parse_amount
 from kiosk.link.back_office import Refund
 from kiosk.link.desk_rights import (
     ChangePin,
+    CorrectPerson,
     ExportPerson,
     FreezePerson,
     LimitPerson,
@@ -116,6 +117,21 @@ def set_limits(
 def change_pin(client: FacesClient, person: str, new_pin: str, pin: str = "") -> dict[str, Any]:
     """Give a customer a new PIN, by their old one or as a manager."""
     return _taken(client, ChangePin(PersonId(person), new_pin, pin))
+
+
+def correct(client: FacesClient, person: str, name: str = "", phone: str = "") -> dict[str, Any]:
+    """Correct a customer's name or number; what is empty stays.
+
+    Raises:
+        BadInputError: Neither is given, or one cannot be used.
+    """
+    if not (name or phone):
+        raise BadInputError(
+            "Nothing to correct is named.",
+            code="correction_missing",
+            mend="Give the right name, the right number, or both.",
+        )
+    return _taken(client, CorrectPerson(PersonId(person), name, phone))
 
 
 def withdraw(client: FacesClient, person: str, on_progress: OnProgress) -> dict[str, Any]:

@@ -78,6 +78,7 @@ RIGHTS_REFUSED = {
     "nobody_charged": "This order has charged nobody.",
     "not_the_payer": "This order has charged somebody else.",
     "nothing_paid": "Nothing was paid yet; report again when the payment's end is known.",
+    "phone_taken": "Somebody else is enrolled with this number.",
     "nothing_left": "All of it has gone back already.",
 }
 

@@ -116,6 +116,22 @@ def change_pin(
 
 @click.command()
 @_person
+@click.option("--name", default="", help="The right name.")
+@click.option("--phone", default="", metavar="NUMBER", help="The right number, in full.")
+@data_option
+@json_option
+@click.pass_obj
+def correct(
+    faces: OpenFaces, *, person: str, name: str, phone: str, data_dir: Path, as_json: bool
+) -> int:
+    """Correct a customer's name or phone number."""
+    with faces(data_dir) as client:
+        taken = rights_flow.correct(client, person, name, phone)
+    return _told(taken, as_json=as_json)
+
+
+@click.command()
+@_person
 @data_option
 @json_option
 @click.pass_obj
@@ -189,7 +205,7 @@ def report_wrong(
     return 0 if told["refund"] is not None else EXIT_NO
 
 
-WORDS = (kept, export, limits, change_pin, pause, resume, freeze, unfreeze, report_wrong)
+WORDS = (kept, export, correct, limits, change_pin, pause, resume, freeze, unfreeze, report_wrong)
 
 
 def _told(taken: dict[str, Any], *, as_json: bool) -> int:

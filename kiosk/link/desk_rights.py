@@ -114,6 +114,14 @@ class ChangePin(Private, frozen=True, tag="change_pin"):
     pin: str = ""
 
 
+class CorrectPerson(Private, frozen=True, tag="correct_person"):
+    """Correct a name or a number; what is empty stays."""
+
+    person: PersonId
+    name: str = ""
+    phone: str = ""
+
+
 class RightTaken(Message, frozen=True, tag="right_taken"):
     """How the person stands now; `reason` says why nothing was changed, empty if it was."""
 
@@ -155,6 +163,6 @@ class WrongReported(Message, frozen=True, tag="wrong_reported"):
 
 DeskRightsAsk = (
     ShowRights | ExportPerson | ListPersonPayments | FreezePerson | UnfreezePerson | PausePerson
-    | ResumePerson | LimitPerson | ChangePin | ReportWrong
+    | ResumePerson | LimitPerson | ChangePin | CorrectPerson | ReportWrong
 )  # fmt: skip
 DeskRightsMessage = DeskRightsAsk | PersonKept | RightTaken | WrongReported

@@ -14,12 +14,14 @@ from kiosk.domain.errors import SetupError
 from kiosk.domain.ids import PayerAlias, PersonId
 from kiosk.domain.mandate import MandateFacts
 from kiosk.domain.pin import check_new_pin
-from kiosk.faces.desk.people import HINT_DIGITS
+from kiosk.faces.desk.enrol import phone_is_taken
+from kiosk.faces.desk.people import HINT_DIGITS, check_name, check_phone
 from kiosk.faces.desk.ports import AskMoney, DeskTools
 from kiosk.faces.vault.errors import PersonStateError, PersonUnknownError
 from kiosk.faces.vault.records import Person, PersonState
 from kiosk.link.desk_rights import (
     ChangePin,
+    CorrectPerson,
     FreezePerson,
     LimitPerson,
     PausePerson,
@@ -47,6 +49,7 @@ STAFF_WORD_MAX = 40
 
 RightChange = (
     FreezePerson | UnfreezePerson | PausePerson | ResumePerson | LimitPerson | ChangePin
+    | CorrectPerson
 )  # fmt: skip
 
 
@@ -165,6 +168,22 @@ def change(tools: DeskTools, message: RightChange, staff: str) -> RightTaken:
             return _resume(tools, person, message, staff)
         case LimitPerson() | ChangePin():
             return _set(tools, person, message, staff)
+        case CorrectPerson():
+            return _correct(tools, person, message)
+
+
+def _correct(tools: DeskTools, person: Person, message: CorrectPerson) -> RightTaken:
+    """Correct name or number; a number that is somebody else's is refused as at enrolment."""
+    name = check_name(message.name) if message.name else person.name
+    phone = person.phone
+    if message.phone:
+        phone = check_phone(message.phone, tools.gallery.country_code)
+        if phone != tools.gallery.normalise(person.phone) and phone_is_taken(tools, phone):
+            return RightTaken(person.person, person.state.value, "phone_taken")
+    tools.vault.change_identity(person.person, name=name, phone=phone)
+    if person.state is PersonState.ACTIVE:
+        let_search(tools, person.person)  # by the new number, and no more by the old one
+    return RightTaken(person.person, person.state.value)
 
 
 def let_search(tools: DeskTools, person: PersonId) -> None:

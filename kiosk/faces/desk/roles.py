@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from kiosk.link.audit import ListAudit, VerifyAudit
 from kiosk.link.desk_rights import (
     ChangePin,
+    CorrectPerson,
     ExportPerson,
     FreezePerson,
     LimitPerson,
@@ -56,6 +57,7 @@ ROLE_OF: Mapping[type, StaffRole] = {
     ResumePerson: StaffRole.MANAGER,
     LimitPerson: StaffRole.MANAGER,
     ChangePin: StaffRole.MANAGER,
+    CorrectPerson: StaffRole.MANAGER,
     ErasePerson: StaffRole.MANAGER,
     ImportPerson: StaffRole.MANAGER,
     AddStaff: StaffRole.MANAGER,

@@ -10,7 +10,7 @@ import pytest
 import enrollment.cli
 from enrollment import export_words, rights_flow
 from enrollment.pdf import Cells, Heading, Paragraph, write_pdf
-from kiosk.domain.errors import SetupError
+from kiosk.domain.errors import BadInputError, SetupError
 from kiosk.domain.ids import OrderId
 from kiosk.domain.mandate import DEFAULT_LIMITS, MandateLimits, MandateState
 from kiosk.domain.money import Money
@@ -18,6 +18,7 @@ from kiosk.domain.refund import RefundState, RefundWay
 from kiosk.link.back_office import Refund
 from kiosk.link.desk_rights import (
     ChangePin,
+    CorrectPerson,
     ExportPerson,
     FreezePerson,
     LimitPerson,
@@ -114,6 +115,7 @@ def run(capfd, tmp_path):
         (["pause", "p1"], PausePerson("p1")),
         (["resume", "p1"], ResumePerson("p1")),
         (["resume", "p1", "--pin", "482913"], ResumePerson("p1", "482913")),
+        (["correct", "p1", "--phone", "07700900124"], CorrectPerson("p1", "", "07700900124")),
         (["pin", "p1", "--new-pin", "736152"], ChangePin("p1", "736152")),
         (
             ["limits", "p1", "--per-payment", "20.00", "--per-day", "50.00"],
@@ -223,3 +225,11 @@ def test_a_report_tells_what_was_done(faces, run):
 
     code, told = run("report-wrong", "o9")
     assert (code, told["reported"], told["reason"]) == (1, False, "order_unknown")
+
+
+def test_a_correction_of_nothing_is_none(faces, run):
+    """Faces is not asked."""
+    with pytest.raises(BadInputError):
+        run("correct", "p1")
+
+    assert faces.asked == []

@@ -14,6 +14,7 @@ from kiosk.faces.desk.roles import role_for
 from kiosk.faces.vault.records import PersonState
 from kiosk.link.desk_rights import (
     ChangePin,
+    CorrectPerson,
     ExportPerson,
     FreezePerson,
     LimitPerson,
@@ -138,6 +139,40 @@ def test_a_clerk_needs_the_customers_pin_for_what_a_manager_may(ada):
         assert role_for(message) is StaffRole.CLERK
     for message in (ExportPerson(ada), UnfreezePerson(ada), ErasePerson(ada)):
         assert role_for(message) is StaffRole.MANAGER
+
+
+# Correction --------------------------------------------------------------------------------------
+
+
+def test_a_name_and_a_number_are_corrected_at_once(shop, ada):
+    """The new number finds them, the old one nobody; what is not named stays."""
+    assert shop.do(CorrectPerson(ada, phone="07700 900555")).reason == ""
+    assert shop.do(CorrectPerson(ada, name=" Ada  King ")).reason == ""
+    kept = shop.do(ExportPerson(ada))
+
+    assert (kept.name, kept.phone) == ("Ada  King", "447700900555")
+    assert shop.gallery.by_phone("447700900555") == ada
+    assert shop.gallery.by_phone("447700900001") is None
+    assert shop.do(CorrectPerson(ada, phone="+44 7700 900555")).reason == ""
+
+
+def test_nobody_gets_somebody_elses_number(shop, ada):
+    """Nor one that is none, nor a name that is none."""
+    shop.enrol(2)
+    assert shop.do(CorrectPerson(ada, phone="07700900002")).reason == "phone_taken"
+    for wrong in (CorrectPerson(ada, phone="12"), CorrectPerson(ada, name="\n")):
+        with pytest.raises(BadInputError):
+            shop.do(wrong)
+
+    assert shop.do(ExportPerson(ada)).phone == "447700900001"
+
+
+def test_a_correction_thaws_and_resumes_nobody(shop, ada):
+    """Whoever is not searched stays so."""
+    shop.do(FreezePerson(ada))
+    assert shop.do(CorrectPerson(ada, phone="07700900555")).state == "frozen"
+
+    assert ada not in shop.gallery
 
 
 # Pause and freeze --------------------------------------------------------------------------------
