@@ -25,6 +25,9 @@ from kiosk.link.staff_desk import CapturedPose
 LOOKING_MS_MAX = 20_000
 """Milliseconds of the camera's clock: a person who moves and looks up gives 16 good frames in 3."""
 
+TELL_EVERY_MS = 500
+"""Milliseconds after which the same is said again: only who is spoken to is missed, and staff who
+hang up end the capture within this time."""
 GUIDED_MS_MAX = 45_000
 """Milliseconds for all poses together, whatever their own bounds come to."""
 
@@ -49,14 +52,15 @@ def capture(
         sampler = EnrolmentSampler(pad=pad_rule(sight.pack), rule=rule)
         try:
             last: Progress | None = None
+            told_ms = 0
             with make_camera() as camera:
                 for frame in camera.frames():
                     judgement = sight.pipeline.judge(frame)
                     sampler.add(judgement)
                     code = "looking" if judgement.reason is None else judgement.reason.value
                     step = Progress(code, sampler.n_samples, rule.samples_enough)
-                    if step != last:
-                        last = step
+                    if step != last or frame.at_ms - told_ms >= TELL_EVERY_MS:
+                        last, told_ms = step, frame.at_ms
                         yield step
                     if sampler.is_complete or frame.at_ms > LOOKING_MS_MAX:
                         break
@@ -73,6 +77,7 @@ def _guided(
     sampler = GuidedSampler(pad=pad_rule(sight.pack))
     try:
         last: Progress | None = None
+        told_ms = 0
         with make_camera() as camera:
             for frame in camera.frames():
                 judgement = sight.pipeline.judge(frame)
@@ -84,8 +89,8 @@ def _guided(
                     steps.append(
                         Progress(judgement.reason.value, sampler.n_samples, sampler.n_wanted)
                     )
-                if steps[-1] != last:
-                    last = steps[-1]
+                if steps[-1] != last or frame.at_ms - told_ms >= TELL_EVERY_MS:
+                    last, told_ms = steps[-1], frame.at_ms
                     yield from steps
                 if sampler.is_complete or frame.at_ms > GUIDED_MS_MAX:
                     break

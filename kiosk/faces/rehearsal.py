@@ -27,6 +27,8 @@ from kiosk.faces.vision.room import VisionRoom
 from kiosk.link.protocol import CameraSpec, Progress
 from kiosk.link.staff_desk import Rehearsal
 
+TELL_EVERY_MS = 500
+"""Milliseconds after which the same is said again, so that staff who hang up are missed."""
 LOOKING_MS_MAX = 8_000
 """Milliseconds of the camera's clock, as a paying customer gets (research/mission.md, R18)."""
 
@@ -87,12 +89,14 @@ def rehearse(
         try:
             make = camera_of(spec, run_dir=run_dir, pad_sandbox_only=sight.pack.sandbox_only)
             look: Look | None = None
-            hint = ""
+            hint, told_ms = "rehearsing", 0
             with make() as camera:
                 for frame in camera.frames():
                     look = eyes.look(frame)
-                    if look.hint not in {"", hint}:
-                        hint = look.hint
+                    is_new = look.hint not in {"", hint}
+                    hint = look.hint or hint
+                    if is_new or frame.at_ms - told_ms >= TELL_EVERY_MS:
+                        told_ms = frame.at_ms
                         yield Progress(hint)
                     if _is_decided(look) or frame.at_ms > LOOKING_MS_MAX:
                         break
