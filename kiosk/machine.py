@@ -90,7 +90,7 @@ class ThisMachine:
         name = ""
         try:
             name = store.current_pack(data_dir)
-            impostor_tails(find_pack(name, data_dir))
+            impostor_tails(find_pack(name, data_dir), data_dir)
         except (PackError, SmileTillError) as error:
             return name, error.message, error.mend
         return name, "", ""

@@ -40,6 +40,24 @@ def draw_identify(file: Path, pack: str, ours: Comparisons, bare: Comparisons) -
     _save(figure, file)
 
 
+def draw_calibration(
+    file: Path, pack: str, found: Comparisons, thresholds: dict[str, float]
+) -> None:
+    """Draw the DET curve and histograms of the owner's people, with today's thresholds."""
+    figure, left, right = _panels(f"{pack}: the owner's own people, single pictures")
+    left.plot(*det_curve(found))
+    left.set(xscale="log", yscale="log", xlabel="FMR", ylabel="FNMR")
+    left.grid(visible=True, which="both", alpha=0.3)
+    edges = np.linspace(min(-0.2, float(found.genuine.min())), 1, BINS).tolist()
+    right.hist(found.genuine, edges, density=True, alpha=0.6, label="same person")
+    right.hist(found.high, edges, density=True, alpha=0.6, label="strangers, highest scores only")
+    for (name, score), style in zip(thresholds.items(), (":", "--", "-"), strict=False):
+        right.axvline(score, color="black", linewidth=1, linestyle=style, label=name)
+    right.set(xlabel="score", ylabel="density")
+    right.legend()
+    _save(figure, file)
+
+
 def draw_detect(file: Path, name: str, found: Detection) -> None:
     """Draw landmark errors as a distribution, and recall by set."""
     figure, left, right = _panels(f"{name}: against the reference")

@@ -124,6 +124,36 @@ def licences(data_dir: Path, as_json: bool) -> None:
     emit({"packs": rows}, as_json, "\n".join(lines))
 
 
+@models.command()
+@_name
+@click.option(
+    "--faces",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    help="One folder a person, or a labels.csv.",
+)
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Where the PNG goes.")
+@click.option("--seed", type=click.IntRange(0), default=20_261_128, show_default=True)
+@data_option
+@json_option
+def calibrate(
+    name: str, faces: Path, plot: Path | None, seed: int, data_dir: Path, as_json: bool
+) -> None:
+    """Measure how alike your own people look; thresholds can only become stricter by it."""
+    # Imported here: listing packs must not load the networks.
+    from kiosk.commands.calibrate import run  # noqa: PLC0415
+
+    told = run(name, faces, data_dir, seed=seed, plot=plot)
+    before, after = told["thresholds_before"], told["thresholds"]
+    lines = [
+        f"{told['people']} people, {told['pictures']} pictures, {told['refused']} passed no gate.",
+        *(f"  {band}: {before[band]} before, {after[band]} now" for band in after),
+        f"Written to {told['file']}" + (f", drawn in {told['plot']}." if told["plot"] else "."),
+        "Terminals that run read it at their next start.",
+    ]
+    emit(told, as_json, "\n".join(lines))
+
+
 def _list_row(listing: store.Listing, current: str) -> dict[str, Any]:
     pack = listing.pack
     state = "damaged" if listing.problem else "installed" if listing.installed else "not installed"

@@ -32,7 +32,7 @@ def show(people: int, pack: str | None, data_dir: Path, as_json: bool) -> None:
     rules = policy_of(load_settings(data_dir))
     search = SearchPolicy()
     found = find_pack(pack or current_pack(data_dir), data_dir)
-    limits = thresholds(people, search, impostor_tails(found))
+    limits = thresholds(people, search, impostor_tails(found, data_dir))
     rows = step_up_rows(rules)
     result: dict[str, Any] = {
         "pack": found.id,

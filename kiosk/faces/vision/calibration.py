@@ -2,11 +2,15 @@
 
 `[[calibration.impostor_tail]]` tables are written by `python -m kiosk.bench.calibrate`.
 They belong to one encoder: a table measured with another file is refused.
+An owner may have measured their own people; their table joins the pack's, so that thresholds can
+only become stricter.
 """
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiosk.domain.errors import SetupError
@@ -16,26 +20,56 @@ if TYPE_CHECKING:
     from models.manifest import Pack
 
 TAILS_MAX = 16
+OWNER_BYTES_MAX = 65_536
 
 
-def impostor_tails(pack: Pack) -> tuple[ImpostorTail, ...]:
-    """Return the tails of a pack; at least one.
+def impostor_tails(pack: Pack, data_dir: Path | None = None) -> tuple[ImpostorTail, ...]:
+    """Return the tails of a pack, and of the owner's own measurement if there is one.
+
+    Args:
+        pack: Whose tails; at least one is returned.
+        data_dir: The installation, where `smiletill models calibrate` leaves what it measured.
 
     Raises:
         SetupError: `calibration_missing`, `calibration_bad` or `calibration_of_another_encoder`.
     """
-    tables = pack.calibration.get("impostor_tail")
+    own = _tails_of(pack, pack.calibration, "Calibrate it, or use another pack.")
+    if data_dir is None:
+        return own
+    file = owner_file(pack, data_dir)
+    if not file.exists():
+        return own
+    mend = f"Run `smiletill models calibrate {pack.name}` again, or remove {file}."
+    try:
+        with file.open("rb") as stream:
+            kept = tomllib.loads(stream.read(OWNER_BYTES_MAX).decode()).get("calibration", {})
+    except (OSError, ValueError) as error:
+        raise SetupError(
+            f"The owner's calibration of pack {pack.name!r} cannot be read.",
+            code="calibration_bad",
+            mend=mend,
+        ) from error
+    return own + _tails_of(pack, kept, mend)
+
+
+def owner_file(pack: Pack, data_dir: Path) -> Path:
+    """Return where the owner's measurement of a pack lies: beside the installed packs."""
+    return data_dir / "models" / f"{pack.name}.calibration.toml"
+
+
+def _tails_of(pack: Pack, calibration: Mapping[str, object], mend: str) -> tuple[ImpostorTail, ...]:
+    tables = calibration.get("impostor_tail")
     if not isinstance(tables, list) or not tables:
         raise SetupError(
             f"The pack {pack.name!r} has no calibration, so nobody can be identified with it.",
             code="calibration_missing",
-            mend="Calibrate it, or use another pack.",
+            mend=mend,
         )
-    if pack.calibration.get("encoder_sha256") != pack.encoder.sha256:
+    if calibration.get("encoder_sha256") != pack.encoder.sha256:
         raise SetupError(
             f"The calibration of pack {pack.name!r} belongs to another encoder.",
             code="calibration_of_another_encoder",
-            mend="Calibrate the pack again.",
+            mend=mend,
         )
     try:
         return tuple(_tail(table) for table in tables[:TAILS_MAX])
@@ -43,7 +77,7 @@ def impostor_tails(pack: Pack) -> tuple[ImpostorTail, ...]:
         raise SetupError(
             f"The calibration of pack {pack.name!r} cannot be read.",
             code="calibration_bad",
-            mend="Install the pack again, or calibrate it again.",
+            mend=mend,
         ) from error
 
 

@@ -88,7 +88,7 @@ class VisionRoom:
     def tails(self, pack: PackId) -> tuple[ImpostorTail, ...]:
         """Return a pack's impostor tails."""
         known = self._sights.get(pack)
-        return impostor_tails(self._find(pack)) if known is None else known.tails
+        return impostor_tails(self._find(pack), self._data_dir) if known is None else known.tails
 
     def is_sandbox_only(self, pack: PackId) -> bool:
         """Say whether a pack's PAD knows simulated people only."""
@@ -132,7 +132,7 @@ class VisionRoom:
         sight = self._sights.get(pack)
         if sight is None:
             found = self._find(pack)
-            sight = Sight(found, Pipeline(found), impostor_tails(found))
+            sight = Sight(found, Pipeline(found), impostor_tails(found, self._data_dir))
             self._sights[pack] = sight
         return sight
 
@@ -140,7 +140,10 @@ class VisionRoom:
         known = self._others.get(pack)
         if known is None or known[0] != limits:
             found = self._find(pack)
-            known = limits, Sight(found, Pipeline(found, limits=limits), impostor_tails(found))
+            known = (
+                limits,
+                Sight(found, Pipeline(found, limits=limits), impostor_tails(found, self._data_dir)),
+            )
             self._others[pack] = known
         return known[1]
 

@@ -1,0 +1,197 @@
+"""`smiletill models calibrate`: how alike the owner's own people look to a pack's encoder.
+
+Pictures go through the kiosk's own pipeline; the gates on place are open, because photographs are
+cut close to the face. One reference a person (the mean of up to eight pictures) is compared with
+everybody else's for the impostor tail, and single pictures of one person with each other for the
+genuine side of the curves.
+
+What comes out is one more calibration set beside those of the pack. The worst set sets the
+thresholds, so the owner's measurement can make them stricter and never laxer.
+
+The folder holds one folder a person, or a `labels.csv` with the columns `file` and `identity`.
+Nothing of a picture or embedding is kept.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tqdm import tqdm
+
+from kiosk.bench.calibrate import PICTURES_PER_PERSON, as_toml
+from kiosk.bench.sets import FacePicture, face_pictures
+from kiosk.bench.tails import RATES, Scores, TailFit, extended, fit_tail
+from kiosk.bench.verification import Comparisons, compare_all
+from kiosk.domain.errors import BadInputError
+from kiosk.faces.camera.pictures import read_picture
+from kiosk.faces.camera.port import Frame
+from kiosk.faces.vision.encoder import pooled
+from kiosk.faces.vision.pipeline import Pipeline, PipelineLimits
+from kiosk.faces.vision.quality import QualityLimits
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from kiosk.domain.identification import ImpostorTail
+    from models.manifest import Pack
+
+PEOPLE_MIN = 20
+"""190 pairs of people: fewer say nothing of one stranger in a hundred."""
+EXCEEDANCES = 100
+"""Scores that the tail is fitted to, where there are enough; a few dozen are too few to fit."""
+TAIL_SHARES = (1e-3, 0.1)
+"""The smallest and largest share of the scores that counts as the tail."""
+PICTURES_MAX = 100_000
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+SOURCE = "owner"
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What was measured.
+
+    Args:
+        pack: The pack's id.
+        people: People with at least one usable picture.
+        pictures: Usable pictures.
+        refused: Pictures that passed no gate.
+        tail: The impostor tail.
+        compared: Single pictures against each other; None where nobody has two.
+    """
+
+    pack: str
+    people: int
+    pictures: int
+    refused: int
+    tail: TailFit
+    compared: Comparisons | None
+
+
+def pictures_of(folder: Path) -> list[FacePicture]:
+    """Return the pictures of a folder: by `labels.csv`, else one folder a person.
+
+    Raises:
+        BadInputError: `calibration_no_pictures` or `calibration_too_many`.
+    """
+    if (folder / "labels.csv").is_file():
+        found = face_pictures(folder, held_out_only=False)
+    else:
+        found = [
+            FacePicture(file, person.name, "")
+            for person in sorted(folder.iterdir())
+            if person.is_dir()
+            for file in sorted(person.iterdir())
+            if file.suffix.lower() in SUFFIXES
+        ]
+    if not found:
+        raise BadInputError(
+            "There are no pictures in that folder.",
+            code="calibration_no_pictures",
+            mend="Give a folder with one folder a person, or with a labels.csv.",
+        )
+    if len(found) > PICTURES_MAX:
+        raise BadInputError(
+            f"More than {PICTURES_MAX} pictures are in that folder.",
+            code="calibration_too_many",
+            mend="Take a part of them.",
+        )
+    return found
+
+
+def measure(
+    pack: Pack, pictures: list[FacePicture], tails: tuple[ImpostorTail, ...], seed: int
+) -> Calibration:
+    """Measure the owner's people.
+
+    Args:
+        pack: A pack whose files have been verified.
+        pictures: Of at least `PEOPLE_MIN` people.
+        tails: The pack's own; the one with the most comparisons says how a tail goes on.
+        seed: Of the bootstrap.
+
+    Raises:
+        BadInputError: `calibration_too_few`.
+    """
+    people, refused = _embed(pack, pictures)
+    if len(people) < PEOPLE_MIN:
+        raise BadInputError(
+            f"Only {len(people)} people have a usable picture; {PEOPLE_MIN} are needed.",
+            code="calibration_too_few",
+            mend="Add more people, each with one good picture or more.",
+        )
+    vectors = list(people.values())
+    person = np.repeat(np.arange(len(vectors)), [len(own) for own in vectors])
+    several = any(len(own) > 1 for own in vectors)
+    flat = [vector for own in vectors for vector in own]
+    return Calibration(
+        pack=pack.id,
+        people=len(vectors),
+        pictures=len(flat),
+        refused=refused,
+        tail=fit(_references(vectors), max(tails, key=lambda tail: tail.comparisons), seed),
+        compared=compare_all(flat, person, seed=seed) if several else None,
+    )
+
+
+def fit(scores: Scores, large: ImpostorTail, seed: int) -> TailFit:
+    """Fit the tail of a set of any size; below what its people support it goes on as `large`."""
+    low, high = TAIL_SHARES
+    share = min(high, max(low, EXCEEDANCES / len(scores.score)))
+    rates = (*RATES, scores.rate_min, large.rate_min)
+    small = fit_tail(scores, tail_share=share, seed=seed, rates=rates)
+    goes_on = TailFit(
+        quantile_score=large.quantile_score,
+        shape=large.shape,
+        scale=large.scale,
+        comparisons=large.comparisons,
+        exceedances=large.exceedances,
+        rate_min=large.rate_min,
+        upper95=tuple((rate, large.score_at(rate)) for rate, _ in small.upper95),
+    )
+    return extended(small, goes_on)
+
+
+def to_toml(pack: Pack, found: Calibration) -> str:
+    """Write it as the tables that `kiosk.faces.vision.calibration` reads."""
+    note = (
+        f"{found.pictures} pictures of {found.people} people, one mean of up to"
+        f" {PICTURES_PER_PERSON} a person, all pairs; {found.refused} pictures passed no gate"
+    )
+    head = f'[calibration]\npack = "{pack.id}"\nencoder_sha256 = "{pack.encoder.sha256}"\n\n'
+    return head + as_toml(SOURCE, note, found.people, found.tail)
+
+
+def _embed(
+    pack: Pack, pictures: list[FacePicture]
+) -> tuple[dict[str, list[NDArray[np.float32]]], int]:
+    people: defaultdict[str, list[NDArray[np.float32]]] = defaultdict(list)
+    refused = 0
+    limits = PipelineLimits(
+        quality=QualityLimits(face_width_share_max=math.inf, outside_share_max=math.inf)
+    )
+    with Pipeline(pack, limits=limits) as pipeline:
+        for number, picture in enumerate(tqdm(pictures, desc="calibrate", file=sys.stderr)):
+            if len(people.get(picture.identity, ())) >= PICTURES_PER_PERSON:
+                continue
+            image = read_picture(picture.file)
+            pipeline.wipe()
+            judgement = image is not None and pipeline.judge(Frame(image, number, 0))
+            if judgement and judgement.embedding is not None:
+                people[picture.identity].append(judgement.embedding)
+            else:
+                refused += 1
+    return dict(people), refused
+
+
+def _references(vectors: list[list[NDArray[np.float32]]]) -> Scores:
+    references = np.stack([pooled(own) for own in vectors])
+    probe, reference = np.triu_indices(len(vectors), 1)
+    score = (references @ references.T)[probe, reference].astype(np.float64)
+    return Scores(score, probe, reference, len(vectors))
