@@ -1,4 +1,4 @@
-"""An owner's own measurement: read back as one more set, never laxer, refused when it is not ours."""
+"""An owner's own measurement: one more set, never laxer, refused when it is of another encoder."""
 
 from __future__ import annotations
 
