@@ -16,9 +16,12 @@ from kiosk.commands import keys as keys_command
 from kiosk.domain.errors import SmileTillError
 from kiosk.faces.vault import archive, keyring, restore, storekey, swap
 from kiosk.faces.vault.errors import WrongKeyError
-from kiosk.faces.vault.keys import derive
+from kiosk.faces.vault.keys import derive, unlock
 from kiosk.faces.vault.opening import open_vault
+from kiosk.faces.vault.rollback import DataRolledBackError, guard_of
+from kiosk.faces.vault.sources import KeyWish
 from tests.fakes.restorable import CHEAP, Restorable
+from tests.fakes.tpm import SoftwareTpm, need_tpm_programs
 
 KILLS = 20
 FLIPS = 40
@@ -179,6 +182,40 @@ def test_the_recovery_code_opens_what_was_made_without_anybody_typing_it(
     assert "key_wrong" == refusal(south, monkeypatch, "restore", file, "--code-file", wrong)
     assert not (south.data_dir / "vault").exists()
     assert 1 == call(south, monkeypatch, "restore", file, "--code-file", paper)["people"]
+
+
+def test_a_terminal_that_is_sealed_to_its_tpm_keeps_its_source_and_its_counter(
+    north, south, secret, tmp_path, monkeypatch
+):
+    """What is restored there opens by that TPM alone, and older copies are noticed from then on."""
+    need_tpm_programs()
+    people = north.enrol(1, 2)
+    file = tmp_path / "backup"
+    call(north, monkeypatch, "make", "--to", file, "--passphrase-file", secret)
+    with SoftwareTpm() as machine:
+        machine.measure()
+        south.data_dir.mkdir(mode=0o700)
+        settings = f'[keys]\nsource = "tpm"\ntcti = "{machine.tcti}"\n'
+        (south.data_dir / "settings.toml").write_text(settings)
+        monkeypatch.setenv("SMILETILL_PASSPHRASE_FILE", south.env["SMILETILL_PASSPHRASE_FILE"])
+        words = ["seal-tpm", "--data", str(south.data_dir)]
+        CliRunner().invoke(keys_command.keys, words, catch_exceptions=False)
+
+        call(south, monkeypatch, "restore", file, "--passphrase-file", secret)
+        assert settings == (south.data_dir / "settings.toml").read_text()
+        wish = KeyWish(tpm_only=True, tcti=machine.tcti)
+        with unlock(south.data_dir, env={}, prompt=None, wish=wish) as root:
+            vault, gallery = open_vault(south.data_dir, derive(root, "faces"))
+            guard = guard_of(south.data_dir, keyring.read(south.data_dir), root, machine.tcti)
+        gallery.close()
+        with vault:
+            assert people == list(vault.ids())
+        guard.check()
+        older = (south.data_dir / "rollback.json").read_bytes()
+        guard.advance()
+        (south.data_dir / "rollback.json").write_bytes(older)
+        with pytest.raises(DataRolledBackError):
+            guard.check()
 
 
 def test_a_backup_never_lies_inside_never_replaces_one_and_never_mixes_two_houses(

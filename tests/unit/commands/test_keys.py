@@ -97,6 +97,29 @@ def test_rotate_keeps_everybody_and_ends_the_old_copies(data_dir, env, made):
     assert "key_wrong" == caught.value.code
 
 
+def test_a_rotation_killed_before_the_keyring_is_written_can_be_repeated(
+    data_dir, env, made, monkeypatch
+):
+    """The vault has its new key by then; the old keyring still opens it, and so does the next."""
+
+    class KilledError(BaseException):
+        """Stands for SIGKILL."""
+
+    def killed(*_):
+        raise KilledError
+
+    old = (data_dir / "keyring.json").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr("kiosk.faces.vault.keyring.replace", killed)
+        with pytest.raises(KilledError):
+            call(data_dir, "rotate")
+    assert old == (data_dir / "keyring.json").read_bytes()
+    assert made == people_in(data_dir, env)
+
+    assert 2 == call(data_dir, "rotate")["people"]
+    assert made == people_in(data_dir, env)
+
+
 def test_a_lost_passphrase_is_replaced_by_the_paper(data_dir, env, made, tmp_path, passphrase):
     """The recovery code opens the installation and gives it the passphrase that is there now."""
     code = call(data_dir, "recovery")["code"]

@@ -109,7 +109,7 @@ def test_the_credential_comes_before_the_passphrase(data_dir, tmp_path, env):
     open_with(tmp_path / "other", both)
 
 
-@pytest.mark.parametrize("kind", ["inside", "link_inside", "link_to_inside"])
+@pytest.mark.parametrize("kind", ["inside", "link_inside", "link_to_inside", "hard_link"])
 def test_a_key_beside_the_data_is_refused(data_dir, tmp_path, kind):
     """Whoever copies the data directory must not get its key with it, also not by a link."""
     inside, outside = data_dir / "passphrase", tmp_path / "passphrase"
@@ -122,6 +122,11 @@ def test_a_key_beside_the_data_is_refused(data_dir, tmp_path, kind):
         named = inside if kind == "inside" else outside
         if kind == "link_to_inside":
             outside.symlink_to(inside)
+        if kind == "hard_link":
+            (data_dir / "pictures").mkdir()
+            (data_dir / "pictures" / "innocent").hardlink_to(inside)
+            outside.hardlink_to(inside)
+            inside.unlink()
 
     env = {"SMILETILL_PASSPHRASE_FILE": str(named)}
     assert "key_inside_data" == code_of(lambda: open_with(data_dir, env))
