@@ -22,6 +22,7 @@ from enrollment import flow, staff_flow, words
 from enrollment.commands import care, rights
 from enrollment.commands.audit import audit
 from enrollment.commands.importing import import_people
+from enrollment.commands.plot import plot
 from enrollment.commands.staff import consent, staff
 from enrollment.commands.visits import queue
 from enrollment.consent_copy import Agreement, code_content, write_copy
@@ -46,6 +47,7 @@ def enrol(context: click.Context) -> None:
 enrol.add_command(audit)
 enrol.add_command(import_people)
 enrol.add_command(queue)
+enrol.add_command(plot)
 enrol.add_command(staff)
 enrol.add_command(consent)
 for _word in (*rights.WORDS, *care.WORDS):

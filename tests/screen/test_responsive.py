@@ -91,7 +91,7 @@ def test_the_real_pipeline_does_not_stall_the_window(make, qtbot, shared, tmp_pa
     looker = RoomLooker(
         room,
         Gallery(),
-        lambda: pack,
+        lambda: (pack,),
         CameraSpec(CameraKind.FRAME_FOLDER, path=str(folder)),
         tmp_path,
     )
