@@ -259,8 +259,9 @@ def apply(book: Book, record: AnyRecord) -> None:  # noqa: PLR0912
             _apply_back_office(book, record)
         case OfMandate():
             apply_mandate(book.mandates, record)
-            if isinstance(record, PinSet):
-                book.pins.pop(record.alias, None)
+            if isinstance(record, PinSet) and record.alias in book.pins:
+                # Kept, not dropped: an attempt of the old PIN may be under way.
+                book.pins[record.alias] = book.pins[record.alias].verified()
         case PinAttempted(alias=alias):
             book.pins[alias] = book.pins.get(alias, PinCounter()).attempted(record.time)
             book.terminal_failures.append((alias, record.time))

@@ -84,6 +84,20 @@ def test_limits_go_down_by_two_touches(terminal):
     ]  # fmt: skip
 
 
+def test_time_that_passes_makes_no_button_anew(terminal):
+    """A press that lasts longer than a tick is a press."""
+    shown(terminal)
+    terminal.click("ownLimits")
+    terminal.until("own_limits")
+    button, rung = terminal.item("ownPayment0"), []
+    terminal.model.own_data().changed.connect(lambda: rung.append(1))
+    for _ in range(5):
+        terminal.pass_ms(100)
+
+    assert rung == []
+    assert terminal.item("ownPayment0") is button
+
+
 def test_pause_and_go_on_again(terminal):
     """One button, and what it says changes."""
     shown(terminal)

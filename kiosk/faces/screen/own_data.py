@@ -309,15 +309,17 @@ class OwnData(QObject):
     def _feed(self, event: ev.Event) -> None:
         if self.session is None:
             return
-        before = self.session
-        self.session, effects = step(before, event)
+        phase = self.session.phase
+        self.session, effects = step(self.session, event)
         for effect in effects:
             self._perform(effect)
         if self.session.phase is not Phase.NUMBER:
             self._phone = ""
         if self.session.phase is Phase.CLOSED:
             self.session = None
-        if not isinstance(event, ev.Tick) or self.session is not before:
+        # Time alone changes nothing shown: buttons made anew each tick could not be pressed.
+        moved = self.session is None or self.session.phase is not phase
+        if moved or not isinstance(event, ev.Tick):
             self._changed()
 
     def _changed(self) -> None:

@@ -187,6 +187,24 @@ def test_a_new_pin_unlocks(enrolled):
     assert enrolled.verify(enrolled.order(), NEW).verified
 
 
+def test_a_pin_is_changed_while_the_old_one_is_being_compared(enrolled, monkeypatch):
+    """The attempt ends as it began, and the journal can be read again."""
+    hasher = enrolled.service._pins._hasher
+    matches = hasher.matches
+
+    def meanwhile(verifier, pin):
+        monkeypatch.setattr(hasher, "matches", matches)
+        assert enrolled.ask(SetPin(ALICE, NEW, staff="mo")).refusal == ""
+        return matches(verifier, pin)
+
+    monkeypatch.setattr(hasher, "matches", meanwhile)
+    assert enrolled.ask(ProvePin(ALICE, PIN)).verified
+    enrolled.restart()
+
+    assert enrolled.ask(ProvePin(ALICE, PIN)).reason == "pin_wrong"
+    assert enrolled.ask(ProvePin(ALICE, NEW)).verified
+
+
 # Pause -------------------------------------------------------------------------------------------
 
 
