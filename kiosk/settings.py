@@ -68,6 +68,9 @@ class ScreenSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     language: str = "en"
     """`en` or `de`; a customer can change it for one visit."""
+    changing_colours: bool = True
+    """Whether the screen changes its colour softly while the camera looks, to tell a face from a
+    picture. Without, sums above 25.00 need the PIN."""
     staff_codes: dict[str, str] = {}
     """Name (as it goes into the journal) and code, of 4 to 8 digits, of everybody who may close a
     bill at the screen as paid at the till. Without any, the screen sends customers to the till."""

@@ -58,3 +58,7 @@ class Reason(enum.Enum):
     def is_pad(self) -> bool:
         """Say whether presentation attack detection gave this reason."""
         return self.value.startswith("pad_")
+
+
+PAD_CODES = frozenset(reason.value for reason in Reason if reason.is_pad)
+"""The stable codes of presentation attack detection."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from kiosk.domain.identification import Decision
 from kiosk.domain.mandate import MandateFacts, PinRules, needs_pin
 from kiosk.domain.money import Money
+from kiosk.domain.pad import Liveness
 
 
 class Factor(enum.Enum):
@@ -43,6 +44,10 @@ class StepUpPolicy:
     """Days unused after which digits are asked.
 
     Templates age slowly (Best-Rowden & Jain: years), so half a year is cautious."""
+    unproven_max: Money = Money(2_500)
+    """25.00: up to here a payment needs no PIN though a PAD layer could not run.
+
+    Half of the no-PIN ceiling, as for a first visit: what cannot be checked lowers the sum."""
     pin_rules: PinRules = PinRules()
 
 
@@ -69,6 +74,15 @@ def rows_for_person(pin_always: str) -> tuple[Requirement, ...]:
         pin_always: Why their PIN is, such as `look_alike`; empty: it is not.
     """
     return (Requirement(Factor.PIN, pin_always),) if pin_always else ()
+
+
+def rows_for_liveness(
+    liveness: Liveness, amount: Money, policy: StepUpPolicy
+) -> tuple[Requirement, ...]:
+    """List what is asked where stream, surroundings or the screen's light prove nothing."""
+    if liveness.is_strong or not amount.exceeds(policy.unproven_max):
+        return ()
+    return (Requirement(Factor.PIN, "liveness_unproven"),)
 
 
 def rows_for_payment(

@@ -6,10 +6,12 @@ smile score. It runs on one thread, the one that owns the networks.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from kiosk.domain.evidence import CameraKind, PadVerdict
 from kiosk.domain.identification import (
     Candidate,
     Identification,
@@ -18,7 +20,11 @@ from kiosk.domain.identification import (
     decide,
 )
 from kiosk.domain.ids import PackId, PersonId
+from kiosk.domain.lightcode import LightPlan
+from kiosk.domain.pad import LayerVerdict
 from kiosk.domain.session.look import Look
+from kiosk.faces.vision.pad.panel import Panel
+from kiosk.faces.vision.pad.sight import CameraFacts, sight_of
 from kiosk.faces.vision.prober import FusedProbe, Prober, ProbeState, pad_rule
 
 if TYPE_CHECKING:
@@ -31,6 +37,8 @@ if TYPE_CHECKING:
     from models.manifest import Pack
 
 
+RECORDED = CameraFacts.of(CameraKind.FRAME_FOLDER)
+"""What a recording can be asked for: nothing."""
 CANDIDATES = 8
 """People on the candidate list: the margin needs two, and look-alikes come in families."""
 
@@ -62,6 +70,7 @@ class Eyes:
         gallery: The people who can be meant.
         policy: Target rates of the search.
         tails: The pack's impostor tails.
+        facts: What camera and screen can be asked for; by default those of a recording.
     """
 
     def __init__(
@@ -72,6 +81,7 @@ class Eyes:
         *,
         policy: SearchPolicy,
         tails: Sequence[ImpostorTail],
+        facts: CameraFacts = RECORDED,
     ) -> None:
         """Start with nothing seen."""
         self._pack_id = PackId(pack.id)
@@ -80,6 +90,8 @@ class Eyes:
         self._policy = policy
         self._tails = tails
         self._prober = Prober(search=self._search, decide=self._decide, pad=pad_rule(pack))
+        self._panel = Panel(pad_rule(pack), facts)
+        self._light: LightPlan | None = None
         self._identified_track: int | None = None
         self._identified: PersonId | None = None
         self._digits: str | None = None
@@ -94,6 +106,11 @@ class Eyes:
         for stage, spent_ms in judgement.stages_ms.items():
             self._stages[stage].append(spent_ms)
         progress = self._prober.add(judgement)
+        started_ns = time.perf_counter_ns()
+        self._panel.add(sight_of(frame, judgement))
+        self._stages["pad_layers"].append((time.perf_counter_ns() - started_ns) / 1e6)
+        if self._called_an_attack():
+            return self._attack()
         changed = self._identified_track not in {None, judgement.track}
         if changed and self._rejoining:
             return self._rejoin(progress, judgement.track)
@@ -102,11 +119,50 @@ class Eyes:
             if progress.identification is not None:
                 self._identified = progress.identification.person
         smile = judgement.smile_score if judgement.face_seen else None
-        return _look(progress, smile=smile, track_changed=changed)
+        return self._look(progress, smile=smile, track_changed=changed)
 
     def finish(self) -> Look:
         """Say what it came to, when no frame will follow."""
-        return _look(self._prober.finish(), smile=None, track_changed=False)
+        progress = self._prober.finish()
+        if self._called_an_attack():
+            return self._attack()
+        return self._look(progress, smile=None, track_changed=False)
+
+    def shine(self, plan: LightPlan) -> None:
+        """Watch for the colours that the screen is going to show."""
+        self._light = plan
+        self._panel.light.begin(plan)
+
+    @property
+    def wants_light(self) -> bool:
+        """Say whether no light has been judged yet, and none is being shown."""
+        return self._panel.light.is_idle
+
+    def _called_an_attack(self) -> bool:
+        """Say whether another layer than texture calls it an attack, after texture had its say."""
+        texture = self._panel.texture
+        return (
+            texture.has_spoken
+            and texture.report().verdict is not LayerVerdict.ATTACK
+            and self._panel.liveness().verdict is PadVerdict.ATTACK
+        )
+
+    def _attack(self) -> Look:
+        liveness = self._panel.liveness()
+        assert liveness.reason is not None, "an attack has a reason"
+        return Look(PadVerdict.ATTACK, None, liveness.reason.value, liveness=liveness)
+
+    def _look(self, progress: ProbeProgress, *, smile: float | None, track_changed: bool) -> Look:
+        hint = "" if progress.reason is None else progress.reason.value
+        return Look(
+            progress.pad,
+            progress.identification,
+            hint,
+            smile,
+            track_changed,
+            self._panel.liveness(),
+            self._light,
+        )
 
     def claim(self, digits: str) -> Identification | None:
         """Decide again among the people whose phone number ends in these digits."""
@@ -129,14 +185,14 @@ class Eyes:
     def _rejoin(self, progress: ProbeProgress, track: int) -> Look:
         verdict = progress.identification
         if progress.state is not ProbeState.DECIDED or verdict is None:
-            return _look(progress, smile=None, track_changed=False)
+            return self._look(progress, smile=None, track_changed=False)
         if self._digits is not None and self._prober.fused is not None:
             verdict = self._judge_claimed(self._prober.fused, self._digits)
         same = verdict.person is not None and verdict.person == self._identified
         if same:
             self._identified_track = track
             self._rejoining = False
-        return _look(progress, smile=None, track_changed=not same)
+        return self._look(progress, smile=None, track_changed=not same)
 
     def _judge_claimed(self, fused: FusedProbe, digits: str) -> Identification:
         return self._judge(
@@ -153,6 +209,8 @@ class Eyes:
         """Overwrite and forget what was seen."""
         self._prober.wipe()
         self._pipeline.wipe()
+        self._panel.wipe()
+        self._light = None
         self._digits = self._identified = None
 
     def _search(self, probe: NDArray[np.float32]) -> Sequence[Candidate]:
@@ -175,8 +233,3 @@ class Eyes:
             claimed=claimed,
             frames_agree=fused.frames_agree,
         )
-
-
-def _look(progress: ProbeProgress, *, smile: float | None, track_changed: bool) -> Look:
-    hint = "" if progress.reason is None else progress.reason.value
-    return Look(progress.pad, progress.identification, hint, smile, track_changed)

@@ -161,8 +161,8 @@ class HeadlessSession:
     def _next_event(self, session: Session) -> ev.Event:
         """Say what happens next when nothing is waiting: a frame, an answer, or time."""
         match session.phase:
-            case Phase.PROBING:
-                return self._look_further()
+            case Phase.PROBING | Phase.PROVING:
+                return self._look_further(session.phase)
             case Phase.CONFIRMING if self._script.consent is ConsentKind.SMILE:
                 return self._watch_for_a_smile()
             case Phase.CONFIRMING:
@@ -189,7 +189,7 @@ class HeadlessSession:
             case _:
                 return ev.Declined(at_ms)
 
-    def _look_further(self) -> ev.Event:
+    def _look_further(self, phase: Phase) -> ev.Event:
         look = self._next_look()
         if isinstance(look, ev.Event):
             return look
@@ -197,12 +197,17 @@ class HeadlessSession:
             assert self._eyes is not None
             last = self._eyes.finish()
             return ev.Probed(
-                self._clock.now_ms, last.pad, last.identification, last.hint, final=True
+                self._clock.now_ms,
+                last.pad,
+                last.identification,
+                last.hint,
+                final=True,
+                liveness=last.liveness,
             )
         found = look.pad is PadVerdict.BONA_FIDE and look.identification is not None
         if found and self._identify_ms is None and self._first_frame_at is not None:
             self._identify_ms = (time.monotonic() - self._first_frame_at) * 1_000
-        event = meaning(look, Phase.PROBING, self._clock.now_ms)
+        event = meaning(look, phase, self._clock.now_ms)
         assert event is not None, "every look says something while probing"
         return event
 

@@ -150,6 +150,7 @@ class FacesProcess:
             payee=self._settings.payee,
             language=os.environ.get("SMILETILL_LANGUAGE") or self._settings.screen.language,
             staff_codes=self._settings.screen.staff_codes,
+            lights=self._settings.screen.changing_colours,
             desk=self._desk,
             owners=self.service.people,
         )

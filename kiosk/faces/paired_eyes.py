@@ -13,9 +13,11 @@ from collections.abc import Sequence
 
 from kiosk.domain.evidence import PadVerdict
 from kiosk.domain.identification import Decision, DecisionReason, Identification, SearchPolicy
+from kiosk.domain.lightcode import LightPlan
 from kiosk.domain.session.look import Look
 from kiosk.faces.camera.port import Frame
-from kiosk.faces.eyes import Eyes, Searched
+from kiosk.faces.eyes import RECORDED, Eyes, Searched
+from kiosk.faces.vision.pad.sight import CameraFacts
 from kiosk.faces.vision.room import Sight
 
 WAIT_FRAMES_MAX = 30
@@ -30,11 +32,11 @@ _RANK = {
 }
 
 
-def eyes_of(sights: Sequence[Sight], gallery: Searched) -> Eyes:
+def eyes_of(sights: Sequence[Sight], gallery: Searched, facts: CameraFacts = RECORDED) -> Eyes:
     """Return the eyes for a session with these packs, the installation's own first."""
     policy = shared_out(SearchPolicy(), len(sights))
     eyes = [
-        Eyes(sight.pack, sight.pipeline, gallery, policy=policy, tails=sight.tails)
+        Eyes(sight.pack, sight.pipeline, gallery, policy=policy, tails=sight.tails, facts=facts)
         for sight in sights
     ]
     return eyes[0] if len(eyes) == 1 else PairedEyes(eyes)
@@ -83,6 +85,17 @@ class PairedEyes(Eyes):
         if self._chosen is not None:
             return self._chosen.finish()
         return self._choose([eyes.finish() for eyes in self._all])
+
+    def shine(self, plan: LightPlan) -> None:
+        """Watch for the screen's colours."""
+        for eyes in self._all:
+            eyes.shine(plan)
+
+    @property
+    def wants_light(self) -> bool:
+        """Say whether the eyes that are asked have none yet."""
+        asked = self._all[0] if self._chosen is None else self._chosen
+        return asked.wants_light
 
     def claim(self, digits: str) -> Identification | None:
         """Decide again among the people with these digits, of whichever pack."""

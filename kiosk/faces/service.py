@@ -26,6 +26,7 @@ from kiosk.faces.paired_eyes import eyes_of
 from kiosk.faces.vault.gallery import Gallery
 from kiosk.faces.vault.records import PersonState
 from kiosk.faces.vault.store import Vault
+from kiosk.faces.vision.pad.sight import CameraFacts
 from kiosk.faces.vision.room import VisionRoom
 from kiosk.link.key_care import RotateStoreKey, StoreKeyRotated
 from kiosk.link.peer import Peer
@@ -223,6 +224,7 @@ class FacesService:
                     tries_used=tries_used,
                 ).run()
                 return
+            facts = CameraFacts.of(request.camera.kind)
             with self._room.visit_all(looked_with) as sights:
                 yield from HeadlessSession(
                     request,
@@ -233,7 +235,7 @@ class FacesService:
                         run_dir=self._run_dir,
                         pad_sandbox_only=any(sight.pack.sandbox_only for sight in sights),
                     ),
-                    eyes=lambda: eyes_of(sights, self._gallery),
+                    eyes=lambda: eyes_of(sights, self._gallery, facts),
                     policy=self._policy,
                     tries_used=tries_used,
                 ).run()

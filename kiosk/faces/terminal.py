@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import logging
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 from kiosk.domain.errors import SmileTillError
 from kiosk.domain.identification import Identification
 from kiosk.domain.ids import OrderId, OrderNonce, PackId
+from kiosk.domain.lightcode import LightBook
 from kiosk.domain.order import OrderState
 from kiosk.domain.session import events as ev
 from kiosk.domain.session.look import Look
@@ -33,6 +35,7 @@ from kiosk.faces.screen.application import application, close_window, load_windo
 from kiosk.faces.screen.session_model import SessionModel
 from kiosk.faces.teller import People, Question, Teller
 from kiosk.faces.vault.gallery import Gallery
+from kiosk.faces.vision.pad.sight import CameraFacts
 from kiosk.faces.vision.room import VisionRoom
 from kiosk.link.protocol import (
     AbortOrder,
@@ -49,6 +52,8 @@ if TYPE_CHECKING:
     from kiosk.faces.camera.port import Frame
 
 NEXT_WAIT_MS = 800
+LIGHT_LEAD_MS = 200
+"""From drawing a light plan to its first colour: it must be at the screen before."""
 WRONG_CODES_MAX = 3
 CODE_PAUSE_S = 60.0
 """After three wrong staff codes in a row none is looked at for a minute."""
@@ -65,6 +70,7 @@ class RoomLooker:
         packs_of: Tells the packs that people here are searched with, the installation's own first.
         spec: Which camera.
         run_dir: Where the simulated people's socket lies.
+        lights: Whether the screen may change its colour while the camera looks.
     """
 
     def __init__(
@@ -74,8 +80,12 @@ class RoomLooker:
         packs_of: Callable[[], tuple[PackId, ...]],
         spec: CameraSpec,
         run_dir: Path,
+        *,
+        lights: bool = True,
     ) -> None:
         """Open and load nothing."""
+        self._lights = lights
+        self._book = LightBook(secrets.randbelow)
         self._room = room
         self._gallery = gallery
         self._packs_of = packs_of
@@ -95,7 +105,9 @@ class RoomLooker:
     def open(self) -> None:
         """Take the room, open the camera, begin with nothing seen."""
         sights = self._visit.enter_context(self._room.visit_all(self._packs_of()))
-        self._eyes = eyes_of(sights, self._gallery)
+        self._eyes = eyes_of(
+            sights, self._gallery, CameraFacts.of(self._spec.kind, lit=self._lights)
+        )
         make = camera_of(
             self._spec,
             run_dir=self._run_dir,
@@ -113,6 +125,8 @@ class RoomLooker:
             return None
         if not self._spec.kind.is_live:
             self._wait_for(frame.at_ms)
+        if self._eyes.wants_light:
+            self._eyes.shine(self._book.draw(frame.at_ms + LIGHT_LEAD_MS))
         return self._eyes.look(frame)
 
     def finish(self) -> Look:
@@ -236,6 +250,8 @@ class TerminalParts:
     payee: str
     language: str
     staff_codes: Mapping[str, str]
+    lights: bool
+    """Whether the screen may change its colour while the camera looks."""
     desk: CustomerDesk
     owners: Owners
 
@@ -250,7 +266,14 @@ class Terminal:
             SetupError: There is no display, or the QML is damaged.
         """
         application()
-        looker = RoomLooker(parts.room, parts.gallery, parts.packs_of, parts.camera, parts.run_dir)
+        looker = RoomLooker(
+            parts.room,
+            parts.gallery,
+            parts.packs_of,
+            parts.camera,
+            parts.run_dir,
+            lights=parts.lights,
+        )
         self._money = MoneyLink(
             parts.run_dir, parts.camera.kind, sandbox_only=_is_sandbox_only(parts)
         )

@@ -9,6 +9,7 @@ from kiosk.domain.identification import Identification
 from kiosk.domain.ids import PersonId
 from kiosk.domain.mandate import MandateFacts
 from kiosk.domain.order import Outcome
+from kiosk.domain.pad import UNKNOWN_LIVENESS, Liveness
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,14 @@ class Probed(Event):
     `verdict` is None until there are enough good frames for it; doubt is put off by whoever fuses
     the frames, since more of them may mend it. `final` says that no more will come.
     `hint` is the reason why the newest frame did not count, empty if it did.
+    `liveness` is what all PAD layers together say so far.
     """
 
     pad: PadVerdict
     verdict: Identification | None
     hint: str = ""
     final: bool = False
+    liveness: Liveness = UNKNOWN_LIVENESS
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from kiosk.domain.evidence import PadVerdict
 from kiosk.domain.identification import Identification
+from kiosk.domain.lightcode import LightPlan
+from kiosk.domain.pad import UNKNOWN_LIVENESS, Liveness
 from kiosk.domain.session import events as ev
 from kiosk.domain.session.state import Phase
 
@@ -22,12 +24,17 @@ class Look:
     """Expression score, 0 to 1; None without a usable face of the payer."""
     track_changed: bool = False
     """The face is not the one that was identified."""
+    liveness: Liveness = UNKNOWN_LIVENESS
+    """What all PAD layers together say so far."""
+    light: LightPlan | None = None
+    """The colours that the screen is to show, while there are any."""
 
 
 def meaning(look: Look, phase: Phase, at_ms: int) -> ev.Event | None:
     """Return the event that a look is in a phase, or None where it says nothing new."""
-    if phase is Phase.PROBING:
-        return ev.Probed(at_ms, look.pad, look.identification, look.hint)
+    proving = phase is Phase.PROVING and not look.track_changed
+    if phase is Phase.PROBING or proving:
+        return ev.Probed(at_ms, look.pad, look.identification, look.hint, liveness=look.liveness)
     if look.pad is PadVerdict.ATTACK:
         return ev.Probed(at_ms, look.pad, None, look.hint)
     if look.track_changed:

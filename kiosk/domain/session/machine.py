@@ -16,10 +16,11 @@ import dataclasses
 from typing import assert_never
 
 from kiosk.domain.consent import Basis, ConsentKind, SmileRule
-from kiosk.domain.evidence import PadVerdict
+from kiosk.domain.evidence import PAD_CODES, PadVerdict
 from kiosk.domain.identification import Decision, Identification
 from kiosk.domain.mandate import limit_refusal
 from kiosk.domain.order import Order, Outcome
+from kiosk.domain.pad import UNKNOWN_LIVENESS
 from kiosk.domain.session import effects as fx
 from kiosk.domain.session import events as ev
 from kiosk.domain.session.state import Phase, Session, SessionLimits
@@ -28,6 +29,7 @@ from kiosk.domain.stepup import (
     Requirement,
     StepUpPolicy,
     rows_for_face,
+    rows_for_liveness,
     rows_for_payment,
     rows_for_person,
 )
@@ -104,8 +106,8 @@ def _interruption(session: Session, event: ev.Event) -> tuple[Outcome, str] | No
         case ev.CameraFailed(code=code) if session.phase is Phase.PROBING:
             # A face that was already judged stays judged; what is missing is only the gesture.
             ending = Outcome.NOT_PAID, code
-        case ev.Probed(pad=PadVerdict.ATTACK) if session.camera_on:
-            ending = Outcome.NOT_PAID, "pad_texture"
+        case ev.Probed(pad=PadVerdict.ATTACK, hint=hint) if session.camera_on:
+            ending = Outcome.NOT_PAID, hint if hint in PAD_CODES else "pad_texture"
         case ev.TrackChanged() if session.camera_on:
             ending = Outcome.NOT_PAID, "person_changed"
         case ev.Declined() if session.phase in {Phase.DIGITS, Phase.PIN, Phase.PHONE}:
@@ -125,6 +127,8 @@ def _by_phase(session: Session, event: ev.Event) -> Step:  # noqa: PLR0911 - one
             return _enter(session, session.phase), ()
         case (Phase.PROBING, ev.Probed()):
             return _probe(session, event)
+        case (Phase.PROVING, _):
+            return _prove(session, event)
         case (Phase.DIGITS, ev.DigitsTyped(digits=digits)):
             return _enter(session, Phase.CLAIMING), (fx.SearchClaimed(digits),)
         case (Phase.CLAIMING, ev.Claimed(verdict=verdict)):
@@ -160,7 +164,7 @@ def _press(session: Session) -> Step:
 
 
 def _probe(session: Session, event: ev.Probed) -> Step:
-    session = dataclasses.replace(session, hint=event.hint)
+    session = dataclasses.replace(session, hint=event.hint, liveness=event.liveness)
     looked_ms = session.now_ms - session.since_ms
     verdict = event.verdict
     if event.pad is not PadVerdict.BONA_FIDE or verdict is None:
@@ -287,7 +291,38 @@ def _next(session: Session) -> Step:
         return _enter(dataclasses.replace(session, asked=asked), phase), ()
     assert session.person is not None, "nothing is missing, so somebody is known"
     assert session.facts is not None, "money has told what it knows of them"
+    unproven = _unproven(session)
+    if unproven and session.camera_on and session.liveness.may_become_strong:
+        return _enter(session, Phase.PROVING), ()
+    if unproven:
+        return _next(_want(session, unproven))
     return _enter(session, Phase.CONFIRMING), (fx.ShowAmount(),)
+
+
+def _unproven(session: Session) -> tuple[Requirement, ...]:
+    """List what is asked because not every layer could say that somebody lives here."""
+    if session.basis is not Basis.FACE or session.pin_token is not None:
+        return ()
+    return rows_for_liveness(session.liveness, session.order.amount, session.policy)
+
+
+def _prove(session: Session, event: ev.Event) -> Step:
+    """Look on until the light has come back, or cannot any more; then a PIN stands in for it."""
+    match event:
+        case ev.Probed(liveness=liveness, final=final):
+            session = dataclasses.replace(session, liveness=liveness)
+            if not final and liveness.may_become_strong and not liveness.is_strong:
+                late = session.now_ms - session.since_ms >= session.limits.proving_ms
+                return _next(_want(session, _unproven(session))) if late else (session, ())
+            if final and not liveness.is_strong:
+                return _next(_want(session, _unproven(session)))
+            return _next(session)
+        case ev.CameraFailed():
+            return _next(_want(session, _unproven(session)))
+        case _ if session.now_ms - session.since_ms >= session.limits.proving_ms:
+            return _next(_want(session, _unproven(session)))
+        case _:
+            return session, ()
 
 
 def _forget_face(session: Session) -> Session:
@@ -295,6 +330,7 @@ def _forget_face(session: Session) -> Session:
         session,
         camera_on=False,
         bona_fide=False,
+        liveness=UNKNOWN_LIVENESS,
         person=None,
         wanted=(),
         claimed=False,
@@ -396,6 +432,8 @@ def _overdue(session: Session) -> tuple[Outcome, str] | None:
         Phase.FACTS: (limits.money_ms, "money_unreachable"),
         Phase.VERIFYING_PIN: (limits.money_ms, "money_unreachable"),
         Phase.VERIFYING_PHONE: (limits.money_ms, "money_unreachable"),
+        # It goes on to the PIN long before; this is for a clock that jumps.
+        Phase.PROVING: (2 * limits.proving_ms, "timed_out"),
         Phase.CONFIRMING: (limits.confirming_ms, "no_consent"),
     }[session.phase]
     if session.now_ms - session.since_ms >= allowed:

@@ -10,6 +10,7 @@ from kiosk.domain.identification import Identification
 from kiosk.domain.ids import PersonId
 from kiosk.domain.mandate import MandateFacts
 from kiosk.domain.order import Order, Outcome
+from kiosk.domain.pad import UNKNOWN_LIVENESS, Liveness
 from kiosk.domain.stepup import Factor, Requirement, StepUpPolicy
 
 
@@ -26,6 +27,8 @@ class Phase(enum.Enum):
     PHONE = "phone"
     VERIFYING_PIN = "verifying_pin"
     VERIFYING_PHONE = "verifying_phone"
+    PROVING = "proving"
+    """All is known but whether the light comes back, which this amount needs; else a PIN is."""
     CONFIRMING = "confirming"
     """Amount, payee and account are shown; the customer smiles, taps, or walks away."""
     AUTHORISING = "authorising"
@@ -48,6 +51,8 @@ class SessionLimits:
     typing_ms: int = 30_000
     money_ms: int = 10_000
     """How long faces wait for money to look something up or to check a PIN."""
+    proving_ms: int = 3_500
+    """A light plan lasts 2.2 s, and begins within a second of the press."""
     confirming_ms: int = 30_000
     authorising_ms: int = 60_000
     """Longer than money's own window for unclear answers (25 s), so that its word comes first."""
@@ -75,6 +80,7 @@ class Session:
     camera_on: bool = False
     hint: str = ""
     bona_fide: bool = False
+    liveness: Liveness = UNKNOWN_LIVENESS
     person: PersonId | None = None
     wanted: tuple[Requirement, ...] = ()
     asked: tuple[Factor, ...] = ()

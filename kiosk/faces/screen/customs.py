@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from kiosk.domain.order import OrderState
 from kiosk.domain.session import Phase
+from kiosk.domain.session import events as ev
+from kiosk.domain.session.look import Look
 
 TICK_MS = 100
 STATE_EVERY_MS = 1_000
@@ -16,7 +18,7 @@ TRIES_KEPT = 100
 """Orders whose tries are remembered; the oldest goes first."""
 
 BEFORE_SEND = frozenset(Phase) - {Phase.AUTHORISING, Phase.ENDED, Phase.CLOSED}
-WATCHED = {Phase.PROBING, Phase.FACTS, Phase.CONFIRMING}
+WATCHED = {Phase.PROBING, Phase.FACTS, Phase.PROVING, Phase.CONFIRMING}
 """Phases in which the eyes look; while the customer types they look at the pad, so eyes pause."""
 GIVEN_BACK = {"customer_cancelled", "nobody_came"}
 """Why an order goes back to the till; any other reason came from there."""
@@ -27,3 +29,10 @@ TAKEN = {
     OrderState.IN_FLIGHT: "order_busy",
     OrderState.UNKNOWN: "order_busy",
 }
+
+
+def last_word(look: Look, at_ms: int) -> ev.Probed:
+    """Return the event that the last look of a camera is."""
+    return ev.Probed(
+        at_ms, look.pad, look.identification, look.hint, final=True, liveness=look.liveness
+    )

@@ -13,6 +13,7 @@ from kiosk.domain.order import Order, Outcome
 from kiosk.domain.session import Phase, Session
 from kiosk.domain.stepup import Factor
 from kiosk.faces.screen.entry import LENGTHS, Entry
+from kiosk.faces.screen.light_show import LightShow
 from kiosk.faces.screen.own_data import OwnData
 from kiosk.faces.screen.signals import ring
 from kiosk.faces.screen.texts import Texts
@@ -27,6 +28,7 @@ class Display(QObject):
 
     changed = Signal()
     smile_changed = Signal()
+    tint_changed = Signal()
     _own: OwnData
     """A customer with their own data; made by the model, which has the threads."""
 
@@ -47,6 +49,8 @@ class Display(QObject):
         self._staff_wrong = False
         self._shown: tuple[object, ...] = ()
         self._smile = (0.0, False)
+        self._light = LightShow()
+        self._light.changed.connect(self.tint_changed)
 
     # What is shown --------------------------------------------------------------------------------
 
@@ -236,6 +240,10 @@ class Display(QObject):
         """Return the session about one's own data."""
         return self._own
 
+    def tint(self) -> str:
+        """Return the background's colour while the light plan runs; empty: the usual one."""
+        return self._light.colour
+
     def words(self) -> dict[str, str]:
         """Return the words of the language."""
         payee = self._texts.words["pay_to"].format(payee=self.payee_text())
@@ -286,6 +294,7 @@ class Display(QObject):
     firstVisit = Property(bool, is_first_visit, notify=changed)  # noqa: N815
     staffCanClose = Property(bool, staff_can_close, notify=changed)  # noqa: N815
     looking = Property(bool, is_looking, notify=changed)
+    tintColour = Property(str, tint, notify=tint_changed)  # noqa: N815
     canOwn = Property(bool, can_own, notify=changed)  # noqa: N815
     own = Property(QObject, own_data, constant=True)
     text = Property(dict, words, notify=changed)

@@ -100,6 +100,7 @@ class SessionModel(Display):
         )
         if self._vision is not None:
             self._vision.looked.connect(self._on_look)
+            self._vision.looked.connect(self._light.on_look)
             self._vision.ended.connect(self._on_last_look)
             self._vision.claimed.connect(self._on_claimed)
             self._vision.failed.connect(self._on_blind)
@@ -470,7 +471,7 @@ class SessionModel(Display):
         # Without a camera there is still the button, so only the search is over.
         if ticket == self._ticket and self._session is not None:
             now_ms = self._clock_ms()
-            self._feed(ev.Probed(now_ms, look.pad, look.identification, look.hint, final=True))
+            self._feed(customs.last_word(look, now_ms))
 
     @Slot(int, object)
     def _on_claimed(self, ticket: int, verdict: Identification | None) -> None:

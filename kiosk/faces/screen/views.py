@@ -66,6 +66,7 @@ _BY_PHASE = {
     Phase.PHONE: View.PHONE,
     Phase.VERIFYING_PIN: View.CHECKING,
     Phase.VERIFYING_PHONE: View.CHECKING,
+    Phase.PROVING: View.LOOKING,
     Phase.CONFIRMING: View.CONFIRM,
     Phase.AUTHORISING: View.PAYING,
     Phase.CLOSED: View.IDLE,

@@ -38,6 +38,8 @@ _SIGNAL = {
 }
 """By how much red and blue pass green: what a colour does to the logarithms of the two ratios."""
 
+_NOTHING = np.zeros(2)
+
 
 @dataclass(frozen=True, slots=True)
 class LightRule:
@@ -88,6 +90,15 @@ class LightLayer:
     def cannot(self, why: str) -> None:
         """Say that the screen will show nothing (reduced motion, no screen)."""
         self._why_not = why
+
+    @property
+    def is_idle(self) -> bool:
+        """Say whether no plan was begun, or the last one came to nothing that is known."""
+        if not self._facts.lit or self._attack:
+            return False
+        if self._plan is None:
+            return True
+        return self._report is not None and self._report.why == "too_few_frames"
 
     def change_face(self) -> None:
         """Forget the colours so far; an attack stays."""
@@ -189,9 +200,10 @@ class _Answer:
         return best
 
     def _at(self, plan: LightPlan, delay_ms: int) -> tuple[float, float]:
-        shown = [plan.tint_at(t - delay_ms) for t in self._times]
-        none = np.zeros(2)
-        wanted = self._less_drift(np.stack([none if t is None else _SIGNAL[t] for t in shown]))
+        # As `LightPlan.tint_at` for all times at once; nothing is shown before and after.
+        colours = np.stack([_NOTHING, *(_SIGNAL[tint] for tint in plan.tints), _NOTHING])
+        step = np.floor((self._times - delay_ms - plan.start_ms) / plan.step_ms).astype(np.int64)
+        wanted = self._less_drift(colours[np.clip(step + 1, 0, len(colours) - 1)])
         power = np.maximum((wanted**2).sum(axis=0), 1e-12)
         together = (wanted * self.rest).sum(axis=0)
         gains = together / power

@@ -19,7 +19,9 @@ Rectangle {
     readonly property color ink: ended && view !== "unknown" ? Theme.paleInk : Theme.ink
 
     objectName: "kiosk"
-    color: ended ? grounds[view] : Theme.paper
+    // While the camera looks, the screen's colours say whether a face before it is alive.
+    readonly property bool tinted: session.looking && session.tintColour !== ""
+    color: ended ? grounds[view] : tinted ? session.tintColour : Theme.paper
 
     Binding {
         target: Theme
