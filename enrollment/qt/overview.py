@@ -46,7 +46,7 @@ class OverviewPage(QWidget):
         self._group = group
         pictures = QWidget()
         pictures.setObjectName("scrolled")
-        pictures.setLayout(column(self._activity, self._quality, gap=16))
+        pictures.setLayout(column(self._activity, self._quality, 1, gap=16))
         whole = column(line, self.banner, scrolled(pictures), gap=16, margin=theme.MARGIN)
         whole.setStretch(2, 1)
         self.setLayout(whole)

@@ -163,6 +163,7 @@ class PeoplePage(QWidget):
         view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         view.setShowGrid(False)
+        view.setWordWrap(False)
         view.setTabKeyNavigation(False)
         view.verticalHeader().hide()
         view.verticalHeader().setDefaultSectionSize(self._context.sizes.touch + 6)
@@ -171,7 +172,7 @@ class PeoplePage(QWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         for number in (1, 2, 4):
             header.setSectionResizeMode(number, QHeaderView.ResizeMode.Fixed)
-            view.setColumnWidth(number, 130)
+            view.setColumnWidth(number, 150 if number == 4 else 130)
         view.activated.connect(lambda index: self._open(index.row()))
         view.clicked.connect(lambda index: self._open(index.row()))
         return view

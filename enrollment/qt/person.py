@@ -84,7 +84,7 @@ class PersonPage(QWidget):
         self._erased = ErasedPart(context, doors.on_back)
         pictures = QWidget()
         pictures.setObjectName("scrolled")
-        pictures.setLayout(column(self._scores, self._quality, gap=16))
+        pictures.setLayout(column(self._scores, self._quality, 1, gap=16))
         self._parts = QStackedWidget()
         for part in (scrolled(self._record), self._payments, scrolled(pictures)):
             self._parts.addWidget(part)

@@ -154,7 +154,7 @@ class Wizard(QWidget):
         if self.step is not self.seen.step or self._stack.currentWidget() is not page:
             self._show(self.seen.step)
         if page is self._done:
-            self._done.show_rehearsal()
+            self._done.show_rehearsal(self.seen.hint)
         elif page is self._bank:
             self._bank.show_seen(self.seen)
         else:
@@ -280,7 +280,7 @@ class Wizard(QWidget):
         self._back = button(words("back"), self.back, kind="plain", name="back")
         self._next = button(words("next"), self.next, kind="primary", name="next")
         footer = row(self._cancel, 1, self._back, self._next)
-        whole = column(self._bar, self._banner, self._stack, footer, gap=16, margin=theme.MARGIN)
+        whole = column(self._bar, self._banner, self._stack, footer, gap=12, margin=theme.MARGIN - 8)
         whole.setStretch(2, 1)
         self.setLayout(whole)
 

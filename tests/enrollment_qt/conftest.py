@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -122,6 +121,7 @@ class Tool:
         self.wait(lambda: self.window.wizard._notice is not None, "the notice")
 
     def agree(self) -> None:
+        self.wait(lambda: self.is_shown("next") and self.find("next").isEnabled(), "the notice")
         self.click("adult")
         self.sign()
         self.click("next")
@@ -139,13 +139,6 @@ class Tool:
         self.agree()
         self.fill()
         self.click("next")
-
-    def picture(self, name: str) -> None:
-        """Keep a picture for the documents, if somebody wants them."""
-        folder = os.environ.get("SMILETILL_PICTURES")
-        if folder:
-            QTest.qWait(50)
-            self.window.grab().save(str(Path(folder) / f"{name}.png"))
 
 
 @pytest.fixture

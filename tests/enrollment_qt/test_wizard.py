@@ -38,6 +38,9 @@ def test_an_enrolment_goes_through_six_steps(tool):
     tool.faces.stop_at = "rehearsing"
     tool.faces.go_on.set()
     tool.until("rehearsing")
+    tool.faces.stop_at = "too_far"
+    tool.faces.go_on.set()
+    tool.wait(lambda: tool.text("rehearsal_hint") == "Come a little closer.")
     tool.faces.stop_at = ""
     tool.faces.go_on.set()
     tool.until("save_copy")

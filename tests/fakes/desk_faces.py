@@ -90,6 +90,7 @@ GOOD = [
     Progress("mandate", 4, 5),
     Progress("approve_mandate", 12, 300, LINK),
     Progress("rehearsing", 0, 0),
+    Progress("too_far", 0, 0),
 ]
 ENROLLED = Enrolled(
     "p-41c7a09e",

@@ -54,7 +54,7 @@ class DetailsPage(QWidget):
         )
         who.insertSpacing(1, 8)
         who.insertSpacing(4, 12)
-        both = row(card(who), self._pin_card(), gap=24)
+        both = row(card(who, margin=22), self._pin_card(), gap=24)
         both.setStretch(0, 5)
         both.setStretch(1, 4)
         self.setLayout(both)
@@ -146,7 +146,7 @@ class DetailsPage(QWidget):
             1,
             gap=6,
         )
-        return card(inside)
+        return card(inside, margin=22)
 
     def _key(self, mark: str) -> QPushButton:
         is_digit = mark.isdigit()

@@ -56,10 +56,11 @@ class DonePage(QWidget):
         rehearsing = QWidget()
         rehearsing.setObjectName("page")
         what = label(self._words("rehearsing_title"), "big", name="rehearsing")
-        text = label(self._words("rehearsing_text"), "lead")
-        for line in (what, text):
+        self._hint = label(self._words("rehearsing_text"), "lead", name="rehearsal_hint")
+        free = label(self._words("rehearsing_free"), "small")
+        for line in (what, self._hint, free):
             line.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        rehearsing.setLayout(column(1, what, text, 2, gap=16))
+        rehearsing.setLayout(column(1, what, self._hint, free, 2, gap=16))
         self._stack.addWidget(rehearsing)
         self._stack.addWidget(self._result(on_save, on_open))
         self.setLayout(column(self._stack))
@@ -68,8 +69,9 @@ class DonePage(QWidget):
         """Return which step this is."""
         return Step.DONE
 
-    def show_rehearsal(self) -> None:
-        """Say that it is under way."""
+    def show_rehearsal(self, hint: str) -> None:
+        """Say that it is under way, and what the customer shall do."""
+        self._hint.setText(self._words.hint(hint) if hint else self._words("rehearsing_text"))
         self._stack.setCurrentIndex(0)
 
     def show_result(self, result: Result, name: str, proof: str) -> None:
@@ -114,7 +116,7 @@ class DonePage(QWidget):
         self.save = button(words("save_copy"), on_save, kind="plain", name="save_copy")
         see = button(words("open_record"), on_open, kind="flat", name="open_record")
         self._saved = label("", "small", name="copy_saved")
-        self._code = QrCode(words("copy_title"), size=200)
+        self._code = QrCode(words("copy_title"), size=212)
         copy = column(
             label(words("copy_title"), "large"),
             label(words("copy_text"), "quiet"),

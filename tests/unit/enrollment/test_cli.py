@@ -230,6 +230,33 @@ def test_erasing_answers_with_the_contracts_keys(faces, run, found, revoked, exi
     assert [ErasePerson("p1")] == faces.asked
 
 
+@pytest.mark.parametrize(
+    ("flags", "camera", "motion"),
+    [
+        ([], CameraSpec(CameraKind.DEVICE, device=0), True),
+        (["--frames", "/f", "--still"], CameraSpec(CameraKind.FRAME_FOLDER, path="/f"), False),
+    ],
+)
+def test_the_window_is_opened_on_the_installation(
+    faces, monkeypatch, tmp_path, flags, camera, motion
+):
+    """The till's first camera unless another is named; the window's end is the word's end."""
+    from enrollment.qt import application as room
+
+    opened = []
+    monkeypatch.setattr(room, "application", lambda: None)
+    monkeypatch.setattr(room, "open_window", lambda *these, **more: opened.append((these, more)))
+    monkeypatch.setattr(room, "run_window", lambda _window: 0)
+    faces.desk = object()
+    words = ["gui", *flags, "--data", str(tmp_path), "--language", "de"]
+    assert 0 == enrollment.cli.enrol.main(words, standalone_mode=False)
+
+    [((desk, user, asked), more)] = opened
+    assert (faces.desk, camera) == (desk, asked)
+    assert faces.faces == user
+    assert ("de", motion) == (more["language"], more["motion"])
+
+
 @pytest.mark.parametrize("command", [[], ["add"], ["list"], ["show"], ["erase"]])
 def test_every_word_has_help(command, capfd):
     """Each explains itself."""
