@@ -280,7 +280,9 @@ class Wizard(QWidget):
         self._back = button(words("back"), self.back, kind="plain", name="back")
         self._next = button(words("next"), self.next, kind="primary", name="next")
         footer = row(self._cancel, 1, self._back, self._next)
-        whole = column(self._bar, self._banner, self._stack, footer, gap=12, margin=theme.MARGIN - 8)
+        whole = column(
+            self._bar, self._banner, self._stack, footer, gap=12, margin=theme.MARGIN - 8
+        )
         whole.setStretch(2, 1)
         self.setLayout(whole)
 
