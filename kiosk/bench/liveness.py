@@ -7,6 +7,8 @@ shorter than live sequences and a longer look would flatter one kind.
 - A frame counts as accepted when its score alone would do for a sequence.
 - A window or sequence counts as accepted only when the verdict is bona fide: doubt is a refusal,
   for live people too. Where PAD never ran it is counted as `no_response` besides.
+- All layers are shown the frames; texture, context and a look for repeated frames can say something
+  on a recording, light, turn and a prompted movement cannot.
 - `whole` judges every sequence from its first frame until the verdict, as a payment does.
 
 The folder is one like NUAA's: `sequences.csv`, `client/`, `imposter/`. It writes nothing.
@@ -16,7 +18,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,10 +28,13 @@ from tqdm import tqdm
 
 from kiosk.bench.rates import upper95
 from kiosk.domain.errors import BadInputError
-from kiosk.domain.evidence import PadVerdict
+from kiosk.domain.evidence import CameraKind, PadVerdict
+from kiosk.domain.pad import Layer, LayerVerdict
 from kiosk.faces.camera.folder import FolderCamera
 from kiosk.faces.camera.port import Frame
-from kiosk.faces.vision.pad.passive import PadRule, PadSequence
+from kiosk.faces.vision.pad.panel import Panel
+from kiosk.faces.vision.pad.passive import PadRule
+from kiosk.faces.vision.pad.sight import CameraFacts, sight_of
 from kiosk.faces.vision.pipeline import Pipeline
 from kiosk.faces.vision.prober import pad_rule
 from models.manifest import Pack
@@ -38,6 +43,7 @@ WINDOW_FRAMES = 16
 """Frames of a window: half a second at 30 a second, as published reports on NUAA use."""
 SPECIES = {"client": "bona_fide", "imposter": "print"}
 SEQUENCES_MAX = 20_000
+NOTHING: frozenset[Layer] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,8 @@ class Judged:
     subject: str
     verdict: PadVerdict
     scores: list[float] = field(default_factory=list)
+    called_by: tuple[str, ...] = ()
+    """Layers that called it an attack."""
 
     @property
     def accepted(self) -> bool:
@@ -142,20 +150,21 @@ def _judge(
 ) -> Judged:
     """Judge a stretch of frames of which nothing was seen before."""
     pipeline.wipe()
-    pad = PadSequence(rule)
+    panel = Panel(rule, CameraFacts.of(CameraKind.FRAME_FOLDER))
     judged = Judged(recording.species, recording.subject, PadVerdict.UNDECIDED)
-    track: int | None = None
     for frame in frames:
         judgement = pipeline.judge(frame)
-        if track is not None and judgement.track != track:
-            pad.change_face()
-        track = judgement.track
+        panel.add(sight_of(frame, judgement))
         if judgement.pad_score is not None:
             judged.scores.append(judgement.pad_score)
-            pad.add(judgement.pad_score)
-        if until_decided and pad.verdict is not PadVerdict.UNDECIDED:
+        # What a recording cannot prove is missing, not in doubt.
+        if until_decided and panel.liveness(needed=NOTHING).verdict is not PadVerdict.UNDECIDED:
             break
-    judged.verdict = pad.verdict
+    liveness = panel.liveness(needed=NOTHING)
+    judged.verdict = liveness.verdict
+    judged.called_by = tuple(
+        report.layer.value for report in panel.reports() if report.verdict is LayerVerdict.ATTACK
+    )
     return judged
 
 
@@ -225,6 +234,7 @@ def _counts(judged: Sequence[Judged]) -> dict[str, Any]:
         "called_attack": sum(one.verdict is PadVerdict.ATTACK for one in judged),
         "undecided": sum(one.verdict is PadVerdict.UNDECIDED for one in judged),
         "no_response": sum(not one.scores for one in judged),
+        "called_by": dict(Counter(layer for one in judged for layer in one.called_by)),
         "error_upper95": round(upper95(wrong, len(judged)), 4),
     }
 

@@ -71,6 +71,11 @@ def step_up_rows(rules: StepUpPolicy) -> list[dict[str, str]]:
         ("pin", "face_in_doubt", "the score is short of that even with digits"),
         ("phone_digits", "first_visit", f"a first payment above {rules.first_visit_max}"),
         ("phone_digits", "long_absence", f"unused for more than {rules.absence_days_max} days"),
+        (
+            "pin",
+            "liveness_unproven",
+            f"an amount above {rules.unproven_max} where a layer of liveness could not run",
+        ),
         ("pin", "amount_above_no_pin_ceiling", f"an amount above {rules.pin_rules.payment_max}"),
         ("pin", "day_above_no_pin_ceiling", f"more than {rules.pin_rules.day_max} in a day"),
     ]

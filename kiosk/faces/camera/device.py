@@ -15,12 +15,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
 from kiosk.domain.evidence import CameraKind
+from kiosk.faces.camera.identity import CameraIdentity, identity_of
 from kiosk.faces.camera.port import CameraDeviceError, Frame
 from kiosk.faces.opencv import cv2
 
@@ -83,6 +85,7 @@ class DeviceCamera:
         limits: Times and counts.
         open_capture: Opens the device; called on the camera's thread, for each reopening again.
         now_ms: A monotonic clock in milliseconds.
+        identify: Tells who the device is; by default the kernel, nobody for a capture of one's own.
     """
 
     def __init__(
@@ -92,8 +95,12 @@ class DeviceCamera:
         limits: DeviceLimits | None = None,
         open_capture: Callable[[], Capture] | None = None,
         now_ms: Callable[[], int] | None = None,
+        identify: Callable[[], CameraIdentity] | None = None,
     ) -> None:
         """Remember what to open; open nothing."""
+        asked = CameraIdentity if open_capture is not None else partial(identity_of, number)
+        self._identify = identify or asked
+        self._identity = CameraIdentity()
         self._number = number
         self._limits = limits or DeviceLimits()
         self._open_capture = open_capture or self._open_device
@@ -120,8 +127,12 @@ class DeviceCamera:
         """Start the thread and wait until the device is open.
 
         Raises:
-            CameraDeviceError: `camera_missing`, `camera_busy` or `camera_stalled`.
+            CameraDeviceError: `camera_virtual`, `camera_missing`, `camera_busy` or
+                `camera_stalled`.
         """
+        self._identity = self._identify()
+        if self._identity.is_virtual:
+            raise _virtual(self._number)
         self._slot = _Slot()
         self._stop.clear()
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
@@ -209,6 +220,10 @@ class DeviceCamera:
                 return
             self.reopened += 1
             self._stop.wait(self._limits.reopen_pause_s)
+            now = self._identify()
+            if now not in {self._identity, CameraIdentity()}:
+                self._fail(_swapped())
+                return
 
     def _read_until_lost(self, capture: Capture, index: int) -> int:
         """Read until reads fail too often in a row; return the next index."""
@@ -274,6 +289,22 @@ class _NoCapture:
 
     def release(self) -> None:
         pass
+
+
+def _virtual(number: int) -> CameraDeviceError:
+    return CameraDeviceError(
+        f"Camera {number} is a program's pictures, not a camera.",
+        code="camera_virtual",
+        mend="Name a real camera with --camera, and remove the loopback driver.",
+    )
+
+
+def _swapped() -> CameraDeviceError:
+    return CameraDeviceError(
+        "Another camera took the place of the one that was unplugged.",
+        code="camera_swapped",
+        mend="Plug the first one in again, or start the terminal anew with this one.",
+    )
 
 
 def _stalled() -> CameraDeviceError:

@@ -148,6 +148,8 @@ REASONS: dict[str, tuple[str, str]] = {
     "frames_disagree": ("It was not clear enough.", "Hold still for a moment."),
     "too_few_frames": ("That was too short.", "Hold still for a moment."),
     "pad_texture": ("This did not look like a live face.", _OTHER),
+    "camera_virtual": ("This camera is not a real one.", _OTHER),
+    "camera_swapped": ("The camera was exchanged.", _OTHER),
     "pad_stream": ("The camera's pictures were not right.", _OTHER),
     "pad_context": ("This looked like a picture of a face.", _OTHER),
     "pad_light": ("The light on the face was not the screen's.", _OTHER),
