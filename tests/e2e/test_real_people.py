@@ -96,3 +96,39 @@ def test_people_pay_and_others_do_not(
         assert told["reason"] in {"pad_texture", "pad_undecided"}
 
     assert all_debits(data_dir).count == paid
+
+
+def test_look_alikes_are_never_charged_without_the_pin(
+    terminal: tuple[str, Path, Path], smiletill: Smiletill
+) -> None:
+    """A second record of one face stands for a twin: both need the PIN, also for a small amount."""
+    pack, data_dir, shared = terminal
+    if pack != "mobileface":
+        pytest.skip("the pack starter does not find this second session")
+    people = shared / "pad" / "client"
+
+    def call(*words: object) -> dict[str, Any]:
+        done = smiletill(*words, "--data", data_dir, "--json")
+        assert done.result, done.stderr
+        return done.result
+
+    def enrol(session: str, phone: str, *words: object) -> dict[str, Any]:
+        return call(
+            *("enrol", "add", "--name", "Twin", "--consent-version", "v2", "--pin", PIN),
+            *("--frames", people / session, "--pack", pack, "--phone", phone, *words),
+        )
+
+    call("models", "install", "mobileface", "--from", shared / "models")
+    first = enrol("0001_00_00_01", "447700907771")["person"]
+    stopped = enrol("0001_00_00_02", "447700907772")
+    assert (stopped["reason"], stopped["looks_like"]) == ("look_alike", first)
+    second = enrol("0001_00_00_02", "447700907772", "--look-alike-of", first)
+    assert second["pin_always"] == "look_alike"
+
+    marked = {row["person"]: row["pin_always"] for row in call("enrol", "list")["people"]}
+    assert [marked[first], marked[second["person"]]] == ["look_alike"] * 2
+    for digits in ("7771", "7772"):
+        frames = people / "0001_00_00_02"
+        told = call("pay", "--amount", "1.00", "--frames", frames, "--phone-digits", digits)
+        assert (told["outcome"], told["bank_debits"]) == ("not_paid", 0)
+        assert told["reason"] == "digits_wrong" or "pin" in told["asked"]
