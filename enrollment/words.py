@@ -60,6 +60,9 @@ REFUSALS = {
     "pin_bad": "The PIN is too simple or has not six digits.",
     "phone_bad": "The phone number is not usable.",
     "name_bad": "The name is not usable.",
+    "pad_turn": "This did not turn as a head does.",
+    "pad_movement": "The face did not move as asked.",
+    "pad_light": "The light on the face was not the screen's.",
     "mandate_rejected": "The bank did not agree to the mandate.",
     "mandate_pending": "The bank has not yet agreed to the mandate.",
 }
