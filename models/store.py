@@ -217,9 +217,13 @@ def use(name: str, data_dir: Path) -> Pack:
     return pack
 
 
-def is_chosen(data_dir: Path) -> bool:
-    """Say whether a pack was ever chosen for `data_dir`."""
-    return (packs_dir(data_dir) / CURRENT_NAME).exists()
+def choice_stamp(data_dir: Path) -> tuple[int, int] | None:
+    """Return what changes whenever another pack is chosen; None where none ever was."""
+    try:
+        facts = (packs_dir(data_dir) / CURRENT_NAME).stat()
+    except OSError:
+        return None
+    return facts.st_mtime_ns, facts.st_ino
 
 
 def current_pack(data_dir: Path) -> str:

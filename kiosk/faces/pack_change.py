@@ -68,6 +68,7 @@ class PackChange:
         self._grace = timedelta(days=grace_days)
         self._now = now
         self._turn = threading.Lock()
+        self._here: set[PackId] = set()
         self._since: tuple[PackId, date] | None = None
 
     def current(self) -> PackId | None:
@@ -130,11 +131,14 @@ class PackChange:
         return self._now().astimezone(UTC).date()
 
     def _is_here(self, pack: PackId) -> bool:
+        if pack in self._here:
+            return True
         try:
             self._room.tails(pack)
         except SmileTillError as error:
             logger.warning("people of %s cannot be searched: %s", pack, error.code)
             return False
+        self._here.add(pack)
         return True
 
     def _read(self, current: PackId) -> date:

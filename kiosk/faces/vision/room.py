@@ -18,7 +18,7 @@ from kiosk.faces.vision.calibration import impostor_tails
 from kiosk.faces.vision.pipeline import Pipeline, PipelineLimits
 from models.errors import PackError
 from models.manifest import Pack, find_pack
-from models.store import current_pack, is_chosen, use
+from models.store import choice_stamp, current_pack, use
 
 WAIT_S_MAX = 60.0
 """Seconds that a visitor waits for the one before; a session is over sooner."""
@@ -57,6 +57,7 @@ class VisionRoom:
         self._data_dir = data_dir
         self._visit = threading.Lock()
         self._sights: dict[PackId, Sight] = {}
+        self._choice: tuple[tuple[int, int], PackId] | None = None
         self._others: dict[PackId, tuple[PipelineLimits, Sight]] = {}
 
     def resolve(self, name: str | None) -> PackId:
@@ -74,7 +75,13 @@ class VisionRoom:
         Raises:
             SmileTillError: It is not there, or a file of it is not what its manifest says.
         """
-        return self.resolve(None) if is_chosen(self._data_dir) else None
+        stamp = choice_stamp(self._data_dir)
+        if stamp is None:
+            return None
+        # Finding a pack reads all its files; every session asks for this one.
+        if self._choice is None or self._choice[0] != stamp:
+            self._choice = stamp, self.resolve(None)
+        return self._choice[1]
 
     def choose(self, name: str) -> None:
         """Make a pack the one that this installation works with.

@@ -15,9 +15,11 @@ from kiosk.faces.desk.importing import IMPORTED
 from kiosk.faces.desk.reenrol import EXPIRED
 from kiosk.faces.pack_change import PackChange
 from kiosk.faces.vault.records import PersonState
+from kiosk.faces.vision.room import VisionRoom
 from kiosk.link.protocol import CameraSpec
 from kiosk.link.staff_desk import Reenrolled, ReenrolPerson
 from kiosk.link.visits import ShowQueue
+from models import store
 from tests.fakes.desk import resolve_pack, samples
 from tests.fakes.people import PACK
 from tests.fakes.shop import ASK, Shop
@@ -181,3 +183,12 @@ def test_a_damaged_file_begins_the_grace_period_today(shop):
     (shop.data_dir / "pack-change.json").write_text("{")
 
     assert date(2027, 2, 21) == shop.packs.until(NEW)
+
+
+def test_a_choice_is_noticed_at_once(data_dir):
+    """By a room that has been asked before; without a choice there is none."""
+    room = VisionRoom(data_dir)
+    assert room.chosen() is None
+    for name in ("sandbox", "starter"):
+        chosen = store.use(name, data_dir)
+        assert chosen.id == room.chosen() == room.chosen()
