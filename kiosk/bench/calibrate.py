@@ -76,10 +76,10 @@ def lfw_scores(pack: Pack, faces: Path) -> tuple[Scores, int]:
     return Scores(score, probe, reference, len(known)), refused
 
 
-def nuaa_scores(pack: Pack, pad: Path) -> Scores:
-    """Compare probes of three frames with other people's references on NUAA's live sequences."""
-    with (pad / "sequences.csv").open(encoding="utf-8", newline="") as stream:
-        rows = [row for row in csv.DictReader(stream) if row["kind"] == "client"]
+def nuaa_vectors(
+    pack: Pack, pad: Path, rows: list[dict[str, str]]
+) -> list[tuple[int, list[NDArray[np.float32]]]]:
+    """Return for every live sequence the number of its subject and its embeddings."""
     subjects = sorted({row["subject"] for row in rows})
     sequences: list[tuple[int, list[NDArray[np.float32]]]] = []
     with Pipeline(pack) as pipeline:
@@ -92,6 +92,15 @@ def nuaa_scores(pack: Pack, pad: Path) -> Scores:
                     if judgement.embedding is not None:
                         vectors.append(judgement.embedding)
             sequences.append((subjects.index(row["subject"]), vectors))
+    return sequences
+
+
+def nuaa_scores(pack: Pack, pad: Path) -> Scores:
+    """Compare probes of three frames with other people's references on NUAA's live sequences."""
+    with (pad / "sequences.csv").open(encoding="utf-8", newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["kind"] == "client"]
+    sequences = nuaa_vectors(pack, pad, rows)
+    subjects = {subject for subject, _ in sequences}
     frames = FusionRule().frames_min
     score, probe, reference = [], [], []
     for subject, vectors in sequences:

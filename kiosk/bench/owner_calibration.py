@@ -119,7 +119,7 @@ def measure(
     Raises:
         BadInputError: `calibration_too_few`.
     """
-    people, refused = _embed(pack, pictures)
+    people, refused = embed(pack, pictures)
     if len(people) < PEOPLE_MIN:
         raise BadInputError(
             f"Only {len(people)} people have a usable picture; {PEOPLE_MIN} are needed.",
@@ -168,9 +168,10 @@ def to_toml(pack: Pack, found: Calibration) -> str:
     return head + as_toml(SOURCE, note, found.people, found.tail)
 
 
-def _embed(
+def embed(
     pack: Pack, pictures: list[FacePicture]
 ) -> tuple[dict[str, list[NDArray[np.float32]]], int]:
+    """Return up to `PICTURES_PER_PERSON` embeddings a person, and how many passed no gate."""
     people: defaultdict[str, list[NDArray[np.float32]]] = defaultdict(list)
     refused = 0
     limits = PipelineLimits(

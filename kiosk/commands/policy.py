@@ -8,10 +8,16 @@ from typing import Any
 import click
 
 from kiosk.commands.common import data_option, emit, json_option
-from kiosk.domain.identification import GALLERY_SIZE_FLOOR, SearchPolicy, thresholds
+from kiosk.domain.genuine import GenuineCurve
+from kiosk.domain.identification import (
+    GALLERY_SIZE_FLOOR,
+    SearchPolicy,
+    Thresholds,
+    thresholds,
+)
 from kiosk.domain.stepup import StepUpPolicy
 from kiosk.faces.main import policy_of
-from kiosk.faces.vision.calibration import impostor_tails
+from kiosk.faces.vision.calibration import genuine_curves, impostor_tails
 from kiosk.settings import load_settings
 from models.manifest import find_pack
 from models.store import current_pack
@@ -33,6 +39,7 @@ def show(people: int, pack: str | None, data_dir: Path, as_json: bool) -> None:
     search = SearchPolicy()
     found = find_pack(pack or current_pack(data_dir), data_dir)
     limits = thresholds(people, search, impostor_tails(found, data_dir))
+    curves = genuine_curves(found)
     rows = step_up_rows(rules)
     result: dict[str, Any] = {
         "pack": found.id,
@@ -49,6 +56,7 @@ def show(people: int, pack: str | None, data_dir: Path, as_json: bool) -> None:
             "fmr_pin": search.fmr_pin,
             "margin_min": search.margin_min,
         },
+        "misses": misses(limits, curves),
         "rows": rows,
     }
     lines = [
@@ -57,10 +65,47 @@ def show(people: int, pack: str | None, data_dir: Path, as_json: bool) -> None:
         f"  score from {limits.digits:.3f}: phone digits are asked",
         f"  score from {limits.pin:.3f}: phone digits and PIN are asked",
         "  below: nobody is recognised",
+        *_misses_in_words(result),
         "Asked for besides the face:",
         *(f"  {row['asks']:<13} {row['when']}" for row in rows),
     ]
     emit(result, as_json, "\n".join(lines))
+
+
+def misses(limits: Thresholds, curves: tuple[GenuineCurve, ...]) -> list[dict[str, Any]]:
+    """Return how often the right person falls short of each threshold, by calibration set."""
+    bands = {"open": limits.open, "digits": limits.digits, "pin": limits.pin}
+    return [
+        {
+            "source": curve.source,
+            "subjects": curve.subjects,
+            "attempts": curve.attempts,
+            "fnir": {
+                band: {
+                    "rate": round(curve.at(score).rate, 3),
+                    "interval": [round(curve.at(score).low, 3), round(curve.at(score).high, 3)],
+                }
+                for band, score in bands.items()
+            },
+        }
+        for curve in curves
+    ]
+
+
+def _misses_in_words(result: dict[str, Any]) -> list[str]:
+    """Say each target of strangers together with what it costs the right person."""
+    targets = result["targets"]
+    asked = {"open": "fpir_open", "digits": "fmr_digits", "pin": "fmr_pin"}
+    lines = []
+    for row in result["misses"]:
+        lines.append(f"Misses on {row['source']} ({row['subjects']} people):")
+        for band, found in row["fnir"].items():
+            low, high = found["interval"]
+            lines.append(
+                f"  {band:<7} strangers at most {targets[asked[band]]:g}, the right person"
+                f" falls short {found['rate']:.1%} ({low:.1%} to {high:.1%})"
+            )
+    return lines or ["How often the right person is missed was not measured for this pack."]
 
 
 def step_up_rows(rules: StepUpPolicy) -> list[dict[str, str]]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiosk.domain.errors import SetupError
+from kiosk.domain.genuine import GenuineCurve
 from kiosk.domain.identification import ImpostorTail
 
 if TYPE_CHECKING:
@@ -50,6 +51,26 @@ def impostor_tails(pack: Pack, data_dir: Path | None = None) -> tuple[ImpostorTa
             mend=mend,
         ) from error
     return own + _tails_of(pack, kept, mend)
+
+
+def genuine_curves(pack: Pack) -> tuple[GenuineCurve, ...]:
+    """Return how often the pack misses the right person, by calibration set; perhaps none.
+
+    Raises:
+        SetupError: `calibration_bad`.
+    """
+    tables = pack.calibration.get("genuine", [])
+    try:
+        if not isinstance(tables, list):
+            message = "genuine must be a list of tables"
+            raise TypeError(message)  # noqa: TRY301 - joins the other faults of the tables
+        return tuple(_curve(table) for table in tables[:TAILS_MAX])
+    except (KeyError, TypeError, ValueError) as error:
+        raise SetupError(
+            f"The calibration of pack {pack.name!r} cannot be read.",
+            code="calibration_bad",
+            mend="Install the pack again, or calibrate it again.",
+        ) from error
 
 
 def owner_file(pack: Pack, data_dir: Path) -> Path:
@@ -97,4 +118,23 @@ def _tail(table: object) -> ImpostorTail:
         upper95=tuple(
             (float(rate), float(score)) for rate, score in zip(rates, scores, strict=True)
         ),
+    )
+
+
+def _curve(table: object) -> GenuineCurve:
+    if not isinstance(table, Mapping):
+        message = "a genuine curve must be a table"
+        raise TypeError(message)
+
+    def numbers(name: str) -> tuple[float, ...]:
+        return tuple(float(value) for value in table[name])
+
+    return GenuineCurve(
+        source=str(table["source"]),
+        subjects=int(table["subjects"]),
+        attempts=int(table["attempts"]),
+        scores=numbers("scores"),
+        missed=numbers("missed"),
+        low=numbers("low"),
+        high=numbers("high"),
     )

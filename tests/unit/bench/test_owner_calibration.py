@@ -114,7 +114,7 @@ def test_too_few_people_are_refused(pack, tmp_path, monkeypatch):
     """Two people say nothing of one stranger in a hundred."""
     vector = np.eye(1, 8, dtype=np.float32)[0]
     monkeypatch.setattr(
-        owner_calibration, "_embed", lambda *_: ({"ann": [vector], "bob": [vector]}, 0)
+        owner_calibration, "embed", lambda *_: ({"ann": [vector], "bob": [vector]}, 0)
     )
 
     with pytest.raises(BadInputError) as refused:
