@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from kiosk.commands.backup import backup
 from tests.e2e.conftest import Smiletill
 from tests.fakes.installation import enrol_without_camera, running
+from tests.fakes.restorable import CHEAP, make_cheap
 
 PHONE, PIN = "447700900123", "135790"
 
@@ -20,6 +21,7 @@ def test_a_backup_of_a_running_terminal_starts_and_pays_elsewhere(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """Made beside live processes, restored under another passphrase, and the person pays."""
+    make_cheap(data_dir)
     enrol_without_camera(data_dir, PHONE, PIN)
     file, south = tmp_path / "backup", tmp_path / "south"
     other = tmp_path / "other-passphrase"
@@ -35,6 +37,7 @@ def test_a_backup_of_a_running_terminal_starts_and_pays_elsewhere(
     with running(data_dir):
         assert call("make", "--to", str(file), *secret, place=data_dir)["ok"]
     monkeypatch.setenv("SMILETILL_PASSPHRASE_FILE", str(other))
+    monkeypatch.setattr("kiosk.commands.backup.COST", CHEAP)
     done = call("restore", str(file), *secret, place=south)
     assert (done["people"], done["erased"]) == (1, 0)
 

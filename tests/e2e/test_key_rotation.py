@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from kiosk.commands.keys import keys
 from tests.e2e.conftest import Smiletill
 from tests.fakes.installation import enrol_without_camera, running
+from tests.fakes.restorable import make_cheap
 
 PHONE, PIN = "447700900123", "135790"
 
@@ -22,6 +23,7 @@ def test_payments_go_on_through_a_rotation_a_crash_and_a_restart(
 ) -> None:
     """Paid after the rotation, after faces died with its old key, and after a full start."""
     del passphrase
+    make_cheap(data_dir)
     enrol_without_camera(data_dir, PHONE, PIN)
 
     def pay(order: str) -> str:

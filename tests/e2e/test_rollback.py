@@ -21,7 +21,7 @@ from kiosk.faces.vault.rollback import guard_of
 from kiosk.faces.vault.sources import KeyWish
 from tests.fakes.installation import enrol_without_camera, running
 from tests.fakes.people import new_person
-from tests.fakes.restorable import CHEAP
+from tests.fakes.restorable import CHEAP, make_cheap
 from tests.fakes.tpm import SoftwareTpm, need_tpm_programs
 
 
@@ -30,6 +30,7 @@ def test_an_older_vault_or_journal_is_refused(
 ) -> None:
     """Neither is taken beside the newest of the other."""
     del passphrase
+    make_cheap(data_dir)
     enrol_without_camera(data_dir, "447700900123", "135790")
     shutil.copytree(data_dir, tmp_path / "older", ignore=shutil.ignore_patterns("*.sock"))
     with unlock(data_dir, env=os.environ, prompt=None) as root:
