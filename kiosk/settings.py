@@ -14,6 +14,7 @@ import msgspec
 from kiosk.domain.errors import BadInputError
 from kiosk.domain.money import ORDER_AMOUNT_MAX_MINOR_UNITS
 from kiosk.domain.order import PAYEE_LENGTH_MAX
+from kiosk.domain.retention import RetentionRules
 
 SETTINGS_BYTES_MAX = 65_536
 _COUNTRY_CODE = re.compile(r"([1-9][0-9]{0,2})?", re.ASCII)
@@ -117,6 +118,23 @@ class PacksSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(message)
 
 
+class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long somebody who does not pay any more is kept (docs/retention.md)."""
+
+    unused_months: int = 12
+    """Months without a payment after which a person is warned: 1 to 36."""
+    notice_days: int = 30
+    """Days from the warning to the erasure: 28 to 365."""
+
+    def __post_init__(self) -> None:
+        """Refuse what the rules refuse."""
+        self.rules()
+
+    def rules(self) -> RetentionRules:
+        """Return them as the domain has them."""
+        return RetentionRules(self.unused_months, self.notice_days)
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything an owner may set."""
 
@@ -131,6 +149,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     money: MoneySettings = MoneySettings()
     till: TillSettings = TillSettings()
     screen: ScreenSettings = ScreenSettings()
+    retention: RetentionSettings = RetentionSettings()
     packs: PacksSettings = PacksSettings()
     keys: KeysSettings = KeysSettings()
 

@@ -1,4 +1,4 @@
-"""`smiletill enrol renew`: what a vault needs now and then.
+"""`smiletill enrol renew|unused`: what a vault needs now and then.
 
 It asks faces and opens no vault itself.
 """
@@ -37,4 +37,20 @@ def renew(faces: OpenFaces, *, data_dir: Path, as_json: bool) -> None:
     emit(result, as_json, f"The templates of {result['renewed']} people are renewed.")
 
 
-WORDS = (renew,)
+@click.command()
+@data_option
+@json_option
+@click.pass_obj
+def unused(faces: OpenFaces, *, data_dir: Path, as_json: bool) -> None:
+    """List who has not paid for so long that they will be erased, and from when."""
+    with faces(data_dir) as client:
+        found = care_flow.unused(client)
+    rows = [
+        "{person}  last here {last_active}, warned {warned_at}, erased from {erased_from}"
+        "  {name}".format(**one)
+        for one in found["people"]
+    ]
+    emit(found, as_json, "\n".join(rows) or "Nobody is unused.")
+
+
+WORDS = (renew, unused)

@@ -111,7 +111,7 @@ class FacesProcess:
         self.on_enrolling: Callable[[bool], None] = lambda _enrolling: None
         """Told from any thread when staff begin and end to enrol somebody."""
         self._evidence = MatchEvidence(data_dir / "evidence", _now)
-        self._desk = Desk(self._tools(data_dir, room))
+        self._desk = Desk(self._tools(data_dir, room), settings.retention.rules())
         self._desk.start()
         self.service = FacesService(
             self._run_dir,
@@ -127,9 +127,14 @@ class FacesProcess:
             decoy_key=decoy_key,
             evidence=self._evidence,
         )
+        self.service.people.on_used = self._desk.retention.used
         self._stopping = threading.Event()
         self._caretaker = Caretaker(
-            (self._desk.resume_proofs, lambda stopping: renew_on(self._vault, stopping))
+            (
+                self._desk.resume_proofs,
+                lambda stopping: renew_on(self._vault, stopping),
+                self._desk.retention.care,
+            )
         )
         self._courier = threading.Thread(target=self._deliver, name="outbox")
         self._courier.start()
@@ -159,6 +164,7 @@ class FacesProcess:
         """Stop delivering, overwrite the gallery, close the audit log and the vault."""
         self._stopping.set()
         self._caretaker.close()
+        self._desk.retention.close()
         self._courier.join()
         with contextlib.suppress(SmileTillError):
             self._watch_vault()  # so that this run's last changes are remembered

@@ -53,6 +53,12 @@ class VaultPeople:
         self._evidence = evidence
         self._gallery = gallery
         self._decoy_key = decoy_key
+        self.on_used: Callable[[PersonId], None] = lambda _person: None
+        """Told of everybody who has paid, on the thread of the payment."""
+
+    def used(self, person: PersonId) -> None:
+        """Note that somebody has paid."""
+        self.on_used(person)
 
     def alias(self, person: PersonId) -> PayerAlias:
         """Return the name that money knows this person by."""

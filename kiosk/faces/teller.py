@@ -11,6 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Protocol, assert_never
 
 from kiosk.domain.errors import SmileTillError
+from kiosk.domain.order import Outcome
 from kiosk.domain.session import effects as fx
 from kiosk.domain.session import events as ev
 from kiosk.link.sockets import LinkDownError
@@ -45,6 +46,10 @@ class People(Protocol):
         """Return who has this full number, or None."""
         ...
 
+    def used(self, person: PersonId) -> None:
+        """Note that somebody has paid; it must not wait for anything."""
+        ...
+
     def decoy(self, phone: str) -> PayerAlias:
         """Return an alias that nobody has, so that an unknown number costs the same time."""
         ...
@@ -76,6 +81,7 @@ class Teller:
         self._order = order
         self._nonce = nonce
         self._on_screen = on_screen
+        self._payer: PersonId | None = None
 
     def answer(self, question: Question) -> ev.Event:
         """Ask, and return the event that answers.
@@ -106,7 +112,10 @@ class Teller:
         except SmileTillError as error:
             logger.info("the outcome cannot be asked now: %s", error.code)
             return ev.LinkLost(0)
-        return ev.Tick(0) if known is None else ev.Authorised(0, *known)
+        if known is None:
+            return ev.Tick(0)
+        self._note_end(known[0])
+        return ev.Authorised(0, *known)
 
     def _verify(self, alias: PayerAlias, pin: str) -> ev.PinJudged:
         verdict = self._money.verify_pin(alias, self._order.order_id, self._nonce, pin)
@@ -120,7 +129,13 @@ class Teller:
         known = found if judged.verified else None
         return ev.PhoneJudged(0, known, judged.reason, judged.token)
 
+    def _note_end(self, outcome: Outcome) -> None:
+        """Tell the vault who has paid: whoever was asked for last, in this session."""
+        if outcome is Outcome.PAID and self._payer is not None:
+            self._people.used(self._payer)
+
     def _authorise(self, ask: fx.Authorise) -> ev.Event:
+        self._payer = ask.person
         if ask.verdict is not None:
             self._people.keep_evidence(self._order.order_id, ask.verdict)
         answer = self._money.authorise(
@@ -132,4 +147,5 @@ class Teller:
             pin_token=ask.pin_token,
             on_screen=self._on_screen,
         )
+        self._note_end(answer.outcome)
         return ev.Authorised(0, answer.outcome, answer.reason)

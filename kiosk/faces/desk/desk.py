@@ -17,6 +17,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC
 
 from kiosk.domain.ids import PersonId
+from kiosk.domain.retention import RetentionRules
 from kiosk.faces.desk import figures
 from kiosk.faces.desk.audit import CUSTOMER, PROGRAM
 from kiosk.faces.desk.consent import OWN_FOLDER, shown
@@ -29,6 +30,7 @@ from kiosk.faces.desk.ports import DeskTools
 from kiosk.faces.desk.reenrol import reenrol
 from kiosk.faces.desk.renewing import renew
 from kiosk.faces.desk.report import report_wrong
+from kiosk.faces.desk.retention import Retention
 from kiosk.faces.desk.rights import change, kept, payments, staff_word
 from kiosk.faces.desk.staff import StaffSession
 from kiosk.faces.desk.visits import queue
@@ -70,13 +72,13 @@ from kiosk.link.staff_desk import (
     StaffAccount,
     StaffAccounts,
 )
-from kiosk.link.vault_care import RenewTemplates
+from kiosk.link.vault_care import ListUnused, RenewTemplates
 from kiosk.link.visits import ShowQueue
 
 StaffMessage = AddStaff | ListStaff | RemoveStaff
 PeopleMessage = (
     EnrolPerson | ReenrolPerson | ImportPerson | ListPeople | ShowPerson | ErasePerson | GetConsent
-    | RenewTemplates
+    | RenewTemplates | ListUnused
 )  # fmt: skip
 AuditQuestion = ListAudit | VerifyAudit
 FigureQuestion = ShowScores | ShowQuality | ShowActivity | ShowQueue
@@ -99,12 +101,14 @@ class Desk:
 
     Args:
         tools: What it works with; the vault's active people must be in the gallery already.
+        rules: How long unused people are kept; None: the default ones.
     """
 
-    def __init__(self, tools: DeskTools) -> None:
+    def __init__(self, tools: DeskTools, rules: RetentionRules | None = None) -> None:
         """Keep the tools; `start()` does the first work."""
         self._tools = tools
         self._proofs = Proofs(tools)
+        self.retention = Retention(tools, rules or RetentionRules(), self._erase_unused)
         # Not re-entrant and not owned by a thread: a generator may be closed by another one.
         self._change = threading.Lock()
         # One right after another, but beside an enrolment: that may last five minutes, and a
@@ -228,6 +232,8 @@ class Desk:
                     work = shred(self._tools, person)
                 # Others may be enrolled or erased while this one is proved.
                 yield (yield from self._proofs.prove(work))
+            case ListUnused():
+                yield self.retention.unused()
             case RenewTemplates():
                 yield from self._alone(renew(self._tools.vault))
             case ListAudit(after):
@@ -278,6 +284,12 @@ class Desk:
             stopping: Whether the process is to end; the rest then waits for the next start.
         """
         return self._proofs.resume(stopping)
+
+    def _erase_unused(self, person: PersonId) -> None:
+        with self._next_change():
+            work = shred(self._tools, person)
+        for _ in self._proofs.prove(work):
+            pass
 
     def _alone(
         self, work: Generator[Progress, None, AnyMessage]

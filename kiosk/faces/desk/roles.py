@@ -38,7 +38,7 @@ from kiosk.link.staff_desk import (
     RemoveStaff,
     StaffRole,
 )
-from kiosk.link.vault_care import RenewTemplates
+from kiosk.link.vault_care import ListUnused, RenewTemplates
 from kiosk.link.visits import ShowQueue
 
 ROLE_OF: Mapping[type, StaffRole] = {
@@ -70,6 +70,7 @@ ROLE_OF: Mapping[type, StaffRole] = {
     ListAudit: StaffRole.MANAGER,
     VerifyAudit: StaffRole.MANAGER,
     RenewTemplates: StaffRole.MANAGER,
+    ListUnused: StaffRole.CLERK,
 }
 """The least role for each message. Signing in and out is anybody's at the desk."""
 

@@ -21,7 +21,7 @@ from kiosk.link.protocol import AnyMessage, Progress
 READING = frozenset({
     "list_people", "show_person", "list_staff", "get_consent",
     "list_audit", "verify_audit", "show_scores", "show_quality", "show_activity", "show_queue",
-    "show_rights", "list_person_payments",
+    "show_rights", "list_person_payments", "list_unused",
 })  # fmt: skip
 """Messages that change nothing and of which an entry would say nothing."""
 RIGHTS_REFUSED = frozenset(

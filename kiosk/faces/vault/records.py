@@ -244,25 +244,31 @@ class Revocation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="r
     alias: PayerAlias
 
 
-class Census(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Census(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """How much the store holds; `digest` changes with every row that comes, changes or goes.
 
     `changes` only grows, by one a transaction: a store that shows less than it once did is an older
-    copy (watch.py).
+    copy (watch.py). `clock_seen` and `clock_steady` are dates of the retention clock.
     """
 
     people: int = 0
     outbox: int = 0
     digest: str = "00" * 32
     changes: int = 0
+    clock_seen: str = ""
+    clock_steady: str = ""
 
     def moved(self, people: int, outbox: int, *fingerprints: bytes) -> Census:
         """Return the census after rows with these fingerprints came or went."""
         digest = int(self.digest, 16)
         for fingerprint in fingerprints:
             digest ^= int.from_bytes(fingerprint, "big")
-        return Census(
-            self.people + people, self.outbox + outbox, f"{digest:064x}", self.changes + 1
+        return msgspec.structs.replace(
+            self,
+            people=self.people + people,
+            outbox=self.outbox + outbox,
+            digest=f"{digest:064x}",
+            changes=self.changes + 1,
         )
 
     def counts_the_same(self, other: Census) -> bool:

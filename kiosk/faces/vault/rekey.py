@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import msgspec
 from sqlite_utils import Database
 
 from kiosk.domain.ids import PersonId
@@ -30,7 +31,7 @@ class Rekeyed:
 
 
 def rekey(
-    db: Database, old: StoreKeys, new: StoreKeys, people: dict[PersonId, Kept], changes: int
+    db: Database, old: StoreKeys, new: StoreKeys, people: dict[PersonId, Kept], before: Census
 ) -> Rekeyed:
     """Wrap everything anew inside the caller's transaction.
 
@@ -39,7 +40,7 @@ def rekey(
         old: The keys in use.
         new: The keys to use from now on.
         people: Who is in the vault.
-        changes: How often the vault was changed before.
+        before: The census of before.
 
     Raises:
         RecordDamagedError: A row is not what was written; the transaction must be undone.
@@ -58,7 +59,7 @@ def rekey(
     marks += _reseal_spaces(db, old, new).values()
     outbox = _reseal_outbox(db, old, new)
     proofs = _rewrap_proofs(db, old, new)
-    census = Census(changes=changes)
+    census = msgspec.structs.replace(before, people=0, outbox=0, digest=Census().digest)
     census = census.moved(len(kept), len(outbox), *marks, *outbox.values(), *proofs.values())
     db.execute(
         "UPDATE store SET key_check = ?, census = ? WHERE id = 1",
