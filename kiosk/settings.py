@@ -14,7 +14,6 @@ import msgspec
 from kiosk.domain.errors import BadInputError
 from kiosk.domain.money import ORDER_AMOUNT_MAX_MINOR_UNITS
 from kiosk.domain.order import PAYEE_LENGTH_MAX
-from kiosk.domain.retention import RetentionRules
 
 SETTINGS_BYTES_MAX = 65_536
 _COUNTRY_CODE = re.compile(r"([1-9][0-9]{0,2})?", re.ASCII)
@@ -127,12 +126,10 @@ class RetentionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """Days from the warning to the erasure: 28 to 365."""
 
     def __post_init__(self) -> None:
-        """Refuse what the rules refuse."""
-        self.rules()
-
-    def rules(self) -> RetentionRules:
-        """Return them as the domain has them."""
-        return RetentionRules(self.unused_months, self.notice_days)
+        """Refuse what no law allows, and a notice that a jump of the clock could end."""
+        if not 1 <= self.unused_months <= 36 or not 28 <= self.notice_days <= 365:
+            message = "retention.unused_months must be 1 to 36 and retention.notice_days 28 to 365"
+            raise ValueError(message)
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -47,6 +47,7 @@ from kiosk.faces.vault.accounts import StaffAccounts
 from kiosk.faces.vault.keys import subkey
 from kiosk.faces.vault.opening import open_with_keys
 from kiosk.faces.vault.records import Person
+from kiosk.faces.vault.retention import RetentionRules
 from kiosk.faces.vault.store import FOLDER_NAME
 from kiosk.faces.vision.room import VisionRoom
 from kiosk.link.process import read_key, run_process
@@ -111,7 +112,7 @@ class FacesProcess:
         self.on_enrolling: Callable[[bool], None] = lambda _enrolling: None
         """Told from any thread when staff begin and end to enrol somebody."""
         self._evidence = MatchEvidence(data_dir / "evidence", _now)
-        self._desk = Desk(self._tools(data_dir, room), settings.retention.rules())
+        self._desk = Desk(self._tools(data_dir, room), rules_of(settings))
         self._desk.start()
         self.service = FacesService(
             self._run_dir,
@@ -283,6 +284,11 @@ def policy_of(settings: Settings) -> StepUpPolicy:
             day_max=Money(settings.money.no_pin_day_minor_units, currency),
         ),
     )
+
+
+def rules_of(settings: Settings) -> RetentionRules:
+    """Return how long unused people are kept."""
+    return RetentionRules(settings.retention.unused_months, settings.retention.notice_days)
 
 
 def network_state(devices: Path = Path("/proc/net/dev")) -> str:

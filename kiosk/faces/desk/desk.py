@@ -17,7 +17,6 @@ from contextlib import closing, contextmanager
 from datetime import UTC
 
 from kiosk.domain.ids import PersonId
-from kiosk.domain.retention import RetentionRules
 from kiosk.faces.desk import figures
 from kiosk.faces.desk.audit import CUSTOMER, PROGRAM
 from kiosk.faces.desk.consent import OWN_FOLDER, shown
@@ -38,6 +37,7 @@ from kiosk.faces.desk.witness import witnessed
 from kiosk.faces.vault.accounts import Account
 from kiosk.faces.vault.errors import PersonUnknownError
 from kiosk.faces.vault.records import PersonState
+from kiosk.faces.vault.retention import RetentionRules
 from kiosk.link.audit import AuditEntries, ListAudit, VerifyAudit
 from kiosk.link.desk_rights import (
     DeskRightsAsk,

@@ -14,11 +14,11 @@ from datetime import UTC, date
 
 from kiosk.domain.errors import SmileTillError
 from kiosk.domain.ids import PersonId
-from kiosk.domain.retention import Clock, RetentionRules, Step, erased_from, judge, look
 from kiosk.faces.desk.audit import PROGRAM
 from kiosk.faces.desk.ports import DeskTools
 from kiosk.faces.vault.errors import PersonUnknownError
 from kiosk.faces.vault.records import Head, PersonState
+from kiosk.faces.vault.retention import Clock, RetentionRules, Step, erased_from, judge, look
 from kiosk.link.vault_care import Unused, UnusedPerson
 
 ERASURES_A_LOOK_MAX = 20

@@ -33,7 +33,6 @@ import numpy as np
 from sqlite_utils import Database
 
 from kiosk.domain.ids import PackId, PayerAlias, PersonId
-from kiosk.domain.retention import Clock
 from kiosk.faces.vault import codec, database, renew
 from kiosk.faces.vault.codec import Kept, StoreKeys
 from kiosk.faces.vault.core import VaultCore, as_damage
@@ -55,6 +54,7 @@ from kiosk.faces.vault.records import (
     Ticket,
 )
 from kiosk.faces.vault.rekey import rekey
+from kiosk.faces.vault.retention import Clock
 from kiosk.faces.vault.rows import (
     SELECT_PEOPLE,
     expect_one,

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from kiosk.domain.mandate import MandateState
-from kiosk.domain.retention import RetentionRules
 from kiosk.faces.desk.desk import Desk
 from kiosk.faces.vault.errors import VaultUnusableError
+from kiosk.faces.vault.retention import RetentionRules
 from kiosk.link.vault_care import ListUnused
 from tests.fakes.shop import STAFF, Shop
 

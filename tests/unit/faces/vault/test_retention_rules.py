@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from kiosk.domain.retention import (
+from kiosk.faces.vault.retention import (
     JUMP_DAYS_MAX,
     Clock,
     RetentionRules,
