@@ -11,6 +11,7 @@ import hmac
 import os
 import threading
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Self
 
@@ -29,6 +30,7 @@ from kiosk.faces.vault.errors import (
 )
 from kiosk.faces.vault.proving import Visitor, in_space, prove
 from kiosk.faces.vault.records import Census, Head
+from kiosk.faces.vault.retention import Clock
 from kiosk.faces.vault.rows import SELECT_PEOPLE, expect_one, insert_rows, take_rows
 from kiosk.faces.vault.transform import Space, Transform, Vectors
 
@@ -99,6 +101,26 @@ class VaultCore:
             if identity not in self._held:
                 self._held[identity] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             return self._held[identity]
+
+    def clock(self) -> Clock | None:
+        """Return what is known of the retention clock, or None before the first look."""
+        with self._turn:
+            seen, steady = self._census.clock_seen, self._census.clock_steady
+        return Clock(date.fromisoformat(seen), date.fromisoformat(steady)) if seen else None
+
+    def note_clock(self, clock: Clock) -> None:
+        """Keep what is known of the retention clock, durably."""
+        seen, steady = clock.seen.isoformat(), clock.steady_since.isoformat()
+        with self._turn:
+            before = self._census
+            self._census = msgspec.structs.replace(before, clock_seen=seen, clock_steady=steady)
+            try:
+                with self._writing() as db:
+                    census = self._count(db, 0, 0)
+            except BaseException:
+                self._census = before
+                raise
+            self._census = census
 
     def transform(self, pack: PackId, dimension: int) -> Transform:
         """Return the rotation to bring a probe under before it is compared with what is in here.

@@ -25,7 +25,6 @@ from __future__ import annotations
 import dataclasses
 import secrets
 from collections.abc import Iterator, Sequence
-from datetime import date
 from typing import Unpack
 
 import msgspec
@@ -54,7 +53,6 @@ from kiosk.faces.vault.records import (
     Ticket,
 )
 from kiosk.faces.vault.rekey import rekey
-from kiosk.faces.vault.retention import Clock
 from kiosk.faces.vault.rows import (
     SELECT_PEOPLE,
     expect_one,
@@ -428,26 +426,6 @@ class Vault(VaultCore):
                 if kept.head.state is not PersonState.PENDING:
                     found.setdefault(kept.head.pack, []).append(person)
         return {pack: tuple(people) for pack, people in found.items()}
-
-    def clock(self) -> Clock | None:
-        """Return what is known of the retention clock, or None before the first look."""
-        with self._turn:
-            seen, steady = self._census.clock_seen, self._census.clock_steady
-        return Clock(date.fromisoformat(seen), date.fromisoformat(steady)) if seen else None
-
-    def note_clock(self, clock: Clock) -> None:
-        """Keep what is known of the retention clock, durably."""
-        seen, steady = clock.seen.isoformat(), clock.steady_since.isoformat()
-        with self._turn:
-            before = self._census
-            self._census = msgspec.structs.replace(before, clock_seen=seen, clock_steady=steady)
-            try:
-                with self._writing() as db:
-                    census = self._count(db, 0, 0)
-            except BaseException:
-                self._census = before
-                raise
-            self._census = census
 
     def outbox(self) -> tuple[OutboxEntry, ...]:
         """Return the messages that money has not yet taken, oldest first."""
