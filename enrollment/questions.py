@@ -14,7 +14,7 @@ from enrollment import flow, rights_flow
 from enrollment.export_words import document
 from enrollment.flow import SILENCE_S_MAX, FacesClient, OnProgress
 from enrollment.model.acts import Again, Reported, Taken, Typed
-from enrollment.model.people import Row
+from enrollment.model.people import Listed, Row, with_visits
 from enrollment.model.result import Result
 from enrollment.model.roles import Act
 from enrollment.pdf import write_pdf
@@ -43,6 +43,7 @@ from kiosk.link.staff_desk import (
     StaffAccounts,
     StaffRole,
 )
+from kiosk.link.visits import ShowQueue, VisitQueue
 
 ENTRIES_SHOWN = 500
 """Entries of the log on its page; the whole of it is exported by the command line."""
@@ -83,9 +84,12 @@ def again(client: FacesClient, question: ReenrolPerson, on_progress: OnProgress)
     return Again(samples=int(told["samples"]), quality=int(told["quality"]))
 
 
-def people(client: FacesClient) -> tuple[Row, ...]:
-    """Return everybody, in order of enrolment."""
-    return tuple(Row.of(known) for known in flow.everybody(client))
+def people(client: FacesClient) -> Listed:
+    """Return everybody, in order of enrolment, and who has to come by."""
+    rows = [Row.of(known) for known in flow.everybody(client)]
+    queue = client.call(ShowQueue(), VisitQueue, timeout_s=SILENCE_S_MAX)
+    visits: dict[str, str] = {entry.person: entry.why for entry in queue.entries}
+    return Listed(with_visits(rows, visits), queue.waiting, queue.grace_until)
 
 
 def person(client: FacesClient, one: str) -> Row:

@@ -160,7 +160,7 @@ class Draft:
             case Entry.PHONE:
                 return _phone_problem(self.phone)
             case Entry.PIN:
-                return _pin_problem(self.pin)
+                return _pin_problem(self.pin, self.phone)
             case Entry.PIN_AGAIN:
                 return "" if self.pin_again == self.pin else "pin_differs"
             case Entry.LIMITS:
@@ -191,11 +191,11 @@ def _phone_problem(phone: str) -> str:
     return "" if PHONE_DIGITS_MIN <= count <= PHONE_DIGITS_MAX else "phone_length"
 
 
-def _pin_problem(pin: str) -> str:
+def _pin_problem(pin: str, phone: str) -> str:
     if len(pin) < PIN_DIGITS and (not pin or pin.isdigit()):
         return "pin_short"
     try:
-        check_new_pin(pin)
+        check_new_pin(pin, "".join(mark for mark in phone if mark.isdigit()))
     except BadInputError as error:
         return error.code
     return ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 ACTIVE = "active"
@@ -51,9 +51,26 @@ def notes_of(known: Mapping[str, Any]) -> tuple[str, ...]:
         notes.append(f"pin_{known['pin_always']}")
     if known.get("warned_at"):
         notes.append("retention")
-    if known.get("come_by"):
-        notes.append("come_by")
     return tuple(notes)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The list, and who of it has to come by: until when people of an older pack can pay."""
+
+    rows: tuple[Row, ...]
+    waiting: int = 0
+    grace_until: str = ""
+
+
+def with_visits(rows: Iterable[Row], visits: Mapping[str, str]) -> tuple[Row, ...]:
+    """Add to each row why that person has to come by, if so: `pack` or `imported`."""
+    return tuple(
+        replace(row, notes=(*row.notes, f"visit_{visits[row.person]}"))
+        if row.person in visits
+        else row
+        for row in rows
+    )
 
 
 def search(rows: Iterable[Row], query: str) -> list[Row]:

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from enrollment import questions
-from enrollment.model.people import ACTIVE, Row, search
+from enrollment.model.people import ACTIVE, Listed, Row, search
 from enrollment.qt import theme
 from enrollment.qt.context import Context
 from enrollment.qt.controls import Banner, button, column, label, row
@@ -115,6 +115,8 @@ class PeoplePage(QWidget):
         self._search.textChanged.connect(lambda _text: self._filter())
         self._search.returnPressed.connect(self._open_first)
         self._count = label("", "quiet", name="people_count", wrap=False)
+        self._visits = label("", "quiet", name="visits")
+        self._visits.hide()
         self.banner = Banner(self._words("close"))
         everybody = button(
             self._words("everybody"), lambda: self._only(False), kind="choice", name="everybody"
@@ -128,8 +130,8 @@ class PeoplePage(QWidget):
         top = row(label(self._words("people_title"), "title", wrap=False), 1, self._count)
         find = row(self._search, everybody, noted)
         find.setStretch(0, 1)
-        whole = column(top, self.banner, find, self.view, gap=16, margin=theme.MARGIN)
-        whole.setStretch(3, 1)
+        whole = column(top, self.banner, find, self._visits, self.view, gap=16, margin=theme.MARGIN)
+        whole.setStretch(4, 1)
         self.setLayout(whole)
 
     def refresh(self) -> None:
@@ -140,9 +142,17 @@ class PeoplePage(QWidget):
             otherwise=self._on_trouble,
         )
 
-    def show_people(self, rows: tuple[Row, ...]) -> None:
-        """Show a list."""
-        self._rows = rows
+    def show_people(self, listed: Listed) -> None:
+        """Show a list, and until when some of it have to come by."""
+        words = self._words
+        self._rows = listed.rows
+        sentence = words("visits", count=listed.waiting) if listed.waiting else ""
+        if listed.grace_until:
+            sentence = words(
+                "visits_until", count=listed.waiting, day=words.day(listed.grace_until)
+            )
+        self._visits.setText(sentence)
+        self._visits.setVisible(bool(sentence))
         self._filter()
 
     def everybody(self) -> tuple[Row, ...]:

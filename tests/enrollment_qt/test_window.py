@@ -9,6 +9,7 @@ from enrollment.qt.worker import BUG, CANCELLED, FacesWorker, Trouble
 from kiosk.domain.errors import BadInputError, SetupError
 from kiosk.link.protocol import EnrolPerson, Progress
 from kiosk.link.staff_desk import AddStaff, SignIn, StaffRole
+from kiosk.link.visits import QueueEntry
 from tests.enrollment_qt.conftest import NAME
 from tests.fakes.desk_faces import FakeFaces, person
 
@@ -141,6 +142,22 @@ def test_people_can_be_found_and_opened(tool):
     assert ("Can pay", "••51") == (tool.text("person_state"), tool.text("fact_number"))
     tool.click("to_people")
     tool.until("people")
+
+
+def test_who_has_to_come_by_is_named_in_the_list(tool):
+    """With the last day, and found under what is to be looked after."""
+    tool.faces.people = [person(1, "Ada Moreau"), person(2, "Ben Okafor")]
+    entry = QueueEntry("p-00000002", "Ben Okafor", "••34", "old@1", "active", "pack")
+    tool.faces.visits, tool.faces.grace_until = [entry], "2027-02-01"
+    tool.sign_in()
+    tool.click("nav_people")
+    tool.until("visits")
+
+    assert "1 to come by until 1 Feb 2027: take new samples on their page." == (tool.text("visits"))
+    tool.click("noted")
+    table = tool.window.people.table
+    assert ["Ben Okafor"] == [row.name for row in table.rows]
+    assert "Needs to come by" == table.data(table.index(0, 3))
 
 
 @pytest.mark.parametrize(

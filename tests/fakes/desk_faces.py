@@ -71,6 +71,7 @@ from kiosk.link.staff_desk import (
     StaffAccounts,
     StaffRole,
 )
+from kiosk.link.visits import QueueEntry, ShowQueue, VisitQueue
 
 WAIT_S_MAX = 10.0
 NOTICE = {
@@ -187,6 +188,8 @@ class FakeFaces:
     problems: tuple[str, ...] = ()
     """What is wrong with the log."""
     money_away: bool = False
+    visits: list[QueueEntry] = field(default_factory=list)
+    grace_until: str = ""
     report: WrongReported = field(default_factory=lambda: REPORTED)
     asked: list[object] = field(default_factory=list)
     connections: list[FakeConnection] = field(default_factory=list)
@@ -323,7 +326,7 @@ class FakeConnection:
             case _:
                 return self._answer_about(message)
 
-    def _answer_about(self, message):
+    def _answer_about(self, message):  # noqa: PLR0911
         faces = self._faces
         match message:
             case ShowRights(person_id) | ExportPerson(person_id):
@@ -331,6 +334,9 @@ class FakeConnection:
                 whole = isinstance(message, ExportPerson)
                 phone = "447700900123" if whole else found.phone_hint
                 return faces.kept(found, phone)
+            case ShowQueue():
+                waiting = tuple(faces.visits)
+                return VisitQueue("starter@1", faces.grace_until, len(waiting), waiting)
             case ShowScores(person_id):
                 return scores(self._find(person_id).person)
             case ShowQuality(person_id):

@@ -78,6 +78,7 @@ def test_a_whole_draft_has_no_problem_and_asks_all():
         ("pin", "", Entry.PIN, "pin_short"),
         ("pin", "１２３４５６", Entry.PIN, "pin_format"),
         ("pin", "987654", Entry.PIN, "pin_banned"),
+        ("pin", "900123", Entry.PIN, "pin_banned"),
         ("pin_again", "", Entry.PIN_AGAIN, "pin_differs"),
         ("per_day", "1", Entry.LIMITS, "limits_bad"),
         ("per_payment", "-1", Entry.LIMITS, "amount_bad"),
