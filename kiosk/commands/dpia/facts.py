@@ -62,6 +62,8 @@ def gather(data_dir: Path) -> dict[str, Any]:
         "no_pin_a_day_up_to": str(rules.pin_rules.day_max),
         "screen_staff_codes": len(settings.screen.staff_codes),
         "consent_texts": sorted(f"{version} ({lang})" for version, lang in consent_texts()),
+        "retention_unused_months": settings.retention.unused_months,
+        "retention_notice_days": settings.retention.notice_days,
         "evidence_days": KEPT_DAYS,
         "pack": _pack(pack, people or 0),
         "machine": {name: found[name].sentence for name in DOCTOR_CHECKS if name in found},

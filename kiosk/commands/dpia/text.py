@@ -107,6 +107,7 @@ def _description(facts: dict[str, Any]) -> list[tuple[str, str]]:
     staff = facts["staff_accounts"]
     accounts = ", ".join(f"{count} {role}" for role, count in sorted((staff or {}).items()))
     return [
+        ("Erased when unused for", f"{facts['retention_unused_months']} months"),
         ("People enrolled", NOT_ASKED if facts["people"] is None else str(facts["people"])),
         ("Staff accounts", NOT_ASKED if staff is None else accounts or "none"),
         ("Staff codes at the screen", str(facts["screen_staff_codes"])),
@@ -120,7 +121,10 @@ def _description(facts: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _data(facts: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     vault = f"vault, {facts['encryption']}; key source: {facts['key_source']}"
-    until = "until withdrawn"
+    until = (
+        f"until withdrawn, or {facts['retention_unused_months']} months unused and"
+        f" {facts['retention_notice_days']} days after a warning"
+    )
     explicit = "explicit consent, Art. 9(2)(a) and 6(1)(a)"
     contract = "contract, Art. 6(1)(b)"
     return [

@@ -30,6 +30,9 @@ port = 9443
 staff_codes = { anna = "4711", ben = "8250" }
 [keys]
 source = "tpm"
+[retention]
+unused_months = 7
+notice_days = 45
 """
 
 
@@ -56,6 +59,8 @@ def test_every_field_follows_the_settings(run, tmp_path):
         "till_interface": "192.0.2.7:9443",
         "screen_staff_codes": 2,
         "key_source": "tpm",
+        "retention_unused_months": 7,
+        "retention_notice_days": 45,
     }
 
     assert {key: told[key] for key in follows} == follows
@@ -63,7 +68,15 @@ def test_every_field_follows_the_settings(run, tmp_path):
     (bank,) = told["recipients"]
     assert (bank["who"], bank["where"]) == ("bank connector vrp", "https://bank.example/vrp")
     document = render(told)
-    for shown in ("Trattoria Verde", "20.00 EUR", "192.0.2.7:9443", "always", "vrp", "tpm"):
+    for shown in (
+        "Trattoria Verde",
+        "20.00 EUR",
+        "192.0.2.7:9443",
+        "always",
+        "vrp",
+        "tpm",
+        "7 months unused and 45 days",
+    ):
         assert shown in document
     assert "anna" not in document
     assert "4711" not in document
