@@ -20,8 +20,8 @@ from kiosk.faces.vault.locked import LockedArray
 BLOCK_ROWS = 65_536
 """Rows of a full block: 128 MiB of floats at 512 dimensions."""
 FIRST_ROWS = 64
-SCANNED_FROM = 4_096
-"""Rows from which a block is scanned as bytes first; below, BLAS alone is faster (measured)."""
+SCANNED_FROM = 2_048
+"""Rows from which a block is scanned as bytes first; below, BLAS alone is as fast (measured)."""
 KEPT_FIRST = 64
 """Rows that a block's scan names at first; almost always enough for the bound to close."""
 WIDER = 8
