@@ -15,6 +15,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from kiosk.link.protocol import EnrolRefused
+from kiosk.link.visits import QueueEntry
 from tests.enrollment_qt.conftest import Tool
 from tests.fakes import desk_faces
 from tests.fakes.desk_faces import FakeFaces, person
@@ -154,7 +155,9 @@ def test_every_step_and_page_can_be_drawn(make, repository, tmp_path, monkeypatc
     for language in ("en", "de"):
         file = repository / f"kiosk/faces/desk/texts/consent-v2.{language}.md"
         monkeypatch.setitem(desk_faces.NOTICE, language, file.read_text())
-    tool = make(faces=FakeFaces(people=people()))
+    waiting = QueueEntry("p-00000007", "Greta Nyström", "••19", "old@1", "active", "pack")
+    faces = FakeFaces(people=people(), visits=[waiting], grace_until="2027-02-01")
+    tool = make(faces=faces)
     folder = Path(os.environ.get("SMILETILL_PICTURES") or tmp_path)
     album = Album(tool, folder)
 
