@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -16,6 +17,7 @@ from kiosk.domain.money import ORDER_AMOUNT_MAX_MINOR_UNITS
 from kiosk.domain.order import PAYEE_LENGTH_MAX
 
 SETTINGS_BYTES_MAX = 65_536
+_File = TypeVar("_File")
 _COUNTRY_CODE = re.compile(r"([1-9][0-9]{0,2})?", re.ASCII)
 """ITU-T E.164: one to three digits."""
 
@@ -163,24 +165,74 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(message)
 
 
+class PolicyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`policy.toml`: the owner's rows of the step-up policy; `smiletill policy template` prints it.
+
+    What is left out stays as it is shipped. The no-PIN ceilings are money's (`[money]` in
+    settings.toml), because money enforces them.
+    """
+
+    claim: str = ""
+    """`on_doubt` or `first`; empty: as in settings.toml."""
+    first_visit_minor_units: int = 2_500
+    unproven_minor_units: int = 2_500
+    absence_days: int = 180
+    tries: int = 1
+    first_visit: str = "digits"
+    long_absence: str = "digits"
+    failed_tries: str = "pin"
+    liveness_unproven: str = "pin"
+    sensor_degraded: str = "pin"
+
+    def __post_init__(self) -> None:
+        """Refuse what no rule could work with."""
+        asks = {self.first_visit, self.long_absence, self.failed_tries}
+        asks |= {self.liveness_unproven, self.sensor_degraded}
+        if self.claim not in {"", "on_doubt", "first"}:
+            message = "claim must be on_doubt or first"
+            raise ValueError(message)
+        if not asks <= {"none", "digits", "pin"}:
+            message = "a row asks none, digits or pin"
+            raise ValueError(message)
+        sums = (self.first_visit_minor_units, self.unproven_minor_units)
+        if not all(0 <= amount <= ORDER_AMOUNT_MAX_MINOR_UNITS for amount in sums):
+            message = "a sum is out of range"
+            raise ValueError(message)
+        if not (0 < self.absence_days <= 3_650 and 0 <= self.tries <= 10):
+            message = "absence_days or tries is out of range"
+            raise ValueError(message)
+
+
+def load_policy(data_dir: Path, name: str = "policy.toml") -> PolicyFile | None:
+    """Read a policy of an installation; None where there is no such file.
+
+    Raises:
+        BadInputError: As `load_settings()`.
+    """
+    return _read(data_dir / name, PolicyFile)
+
+
 def load_settings(data_dir: Path) -> Settings:
     """Read `settings.toml` of an installation; without the file, the defaults.
 
     Raises:
         BadInputError: The file is too long, no TOML, or has a key or value that means nothing.
     """
-    path = data_dir / "settings.toml"
+    return _read(data_dir / "settings.toml", Settings) or Settings()
+
+
+def _read(path: Path, kind: type[_File]) -> _File | None:
     if not path.exists():
-        return Settings()
+        return None
     try:
         raw = path.read_bytes()
         if len(raw) > SETTINGS_BYTES_MAX:
             message = "the file is too long"
             raise ValueError(message)  # noqa: TRY301 - joins the other faults of the file
-        return msgspec.toml.decode(raw, type=Settings)
+        return msgspec.toml.decode(raw, type=kind)
     except (msgspec.MsgspecError, ValueError) as error:
         raise BadInputError(
-            f"settings.toml cannot be used: {error}.",
+            f"{path.name} cannot be used: {error}.",
             code="settings_bad",
             mend="Mend or remove the file; docs name every key.",
         ) from error

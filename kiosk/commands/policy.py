@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,14 @@ from kiosk.domain.identification import (
     Thresholds,
     thresholds,
 )
-from kiosk.domain.stepup import StepUpPolicy
-from kiosk.faces.main import policy_of
+from kiosk.domain.stepup import Ask, StepUpPolicy
+from kiosk.faces.main import TRIAL_LOG, policy_of
 from kiosk.faces.vision.calibration import genuine_curves, impostor_tails
 from kiosk.settings import load_settings
 from models.manifest import find_pack
 from models.store import current_pack
+
+TRIAL_ROWS_MAX = 20
 
 
 @click.group()
@@ -35,7 +39,7 @@ def policy() -> None:
 @json_option
 def show(people: int, pack: str | None, data_dir: Path, as_json: bool) -> None:
     """Print the step-up table and the thresholds for a gallery of a size."""
-    rules = policy_of(load_settings(data_dir))
+    rules = policy_of(load_settings(data_dir), data_dir)
     search = SearchPolicy()
     found = find_pack(pack or current_pack(data_dir), data_dir)
     limits = thresholds(people, search, impostor_tails(found, data_dir))
@@ -110,20 +114,49 @@ def _misses_in_words(result: dict[str, Any]) -> list[str]:
 
 def step_up_rows(rules: StepUpPolicy) -> list[dict[str, str]]:
     """Return the step-up table in words, one row a reason."""
+    owners = [
+        (rules.first_visit, "first_visit", f"a first payment above {rules.first_visit_max}"),
+        (rules.long_absence, "long_absence", f"unused for over {rules.absence_days_max} days"),
+        (rules.failed_tries, "failed_tries", f"more than {rules.tries_max} failed tries of a bill"),
+        (rules.liveness_unproven, "liveness_unproven", _unproven(rules, "light on the face")),
+        (rules.sensor_degraded, "sensor_degraded", _unproven(rules, "the camera's own evidence")),
+    ]
+    factor = {Ask.DIGITS: "phone_digits", Ask.PIN: "pin", Ask.NONE: "nothing"}
     rows = [
         ("phone_digits", "face_in_doubt", "the score is short of enough"),
         ("phone_digits", "look_alike", "two people are about equally alike"),
         ("pin", "face_in_doubt", "the score is short of that even with digits"),
-        ("phone_digits", "first_visit", f"a first payment above {rules.first_visit_max}"),
-        ("phone_digits", "long_absence", f"unused for more than {rules.absence_days_max} days"),
-        (
-            "pin",
-            "liveness_unproven",
-            f"an amount above {rules.unproven_max} where a layer of liveness could not run",
-        ),
+        ("pin", "pin_always", "look-alikes, a reported wrong match, an import from photographs"),
+        *((factor[ask], reason, when) for ask, reason, when in owners),
         ("pin", "amount_above_no_pin_ceiling", f"an amount above {rules.pin_rules.payment_max}"),
         ("pin", "day_above_no_pin_ceiling", f"more than {rules.pin_rules.day_max} in a day"),
     ]
     if rules.claim_first:
         rows.insert(0, ("phone_digits", "always_asked", "always, before the search is believed"))
     return [{"asks": asks, "reason": reason, "when": when} for asks, reason, when in rows]
+
+
+def _unproven(rules: StepUpPolicy, what: str) -> str:
+    return f"above {rules.unproven_max} without {what}"
+
+
+@policy.command()
+def template() -> None:
+    """Print a policy.toml with every row explained, to be put into the data folder."""
+    click.echo(resources.files("kiosk.commands").joinpath("texts/policy.toml").read_text("utf-8"))
+
+
+@policy.command()
+@data_option
+@json_option
+def trial(data_dir: Path, as_json: bool) -> None:
+    """Count what the policy on trial (policy-trial.toml) would have asked instead."""
+    log = data_dir / TRIAL_LOG
+    lines = log.read_text("utf-8").splitlines() if log.exists() else []
+    differing = [line for line in lines if " differs " in f" {line} "]
+    counts = Counter(line.partition(" asked=")[2] for line in differing)
+    top = [{"what": what, "times": times} for what, times in counts.most_common(TRIAL_ROWS_MAX)]
+    result = {"payments": len(lines), "differ": len(differing), "most": top}
+    words = [f"{len(lines)} payments noted, {len(differing)} would have been asked otherwise."]
+    words += [f"  {row['times']} times: asked {row['what']}" for row in top]
+    emit(result, as_json, "\n".join(words))

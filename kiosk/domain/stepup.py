@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from kiosk.domain.identification import Decision
 from kiosk.domain.mandate import MandateFacts, PinRules, needs_pin
 from kiosk.domain.money import Money
-from kiosk.domain.pad import Liveness
+from kiosk.domain.pad import ALWAYS, Liveness
+
+TRIAL_LOGGER = "smiletill.policy_trial"
+"""Name of the logger that is told what a policy on trial would have asked."""
 
 
 class Factor(enum.Enum):
@@ -30,9 +33,21 @@ class Requirement:
     reason: str
 
 
+class Ask(enum.Enum):
+    """What a row of the policy may ask, as it is written in policy.toml."""
+
+    NONE = "none"
+    DIGITS = "digits"
+    PIN = "pin"
+
+
 @dataclass(frozen=True, slots=True)
 class StepUpPolicy:
-    """The table's numbers, each with its unit and where it comes from."""
+    """The table's numbers, each with its unit and where it comes from.
+
+    What the face's doubt, a person's own rule (twins, a wrong match) and money's ceilings ask is
+    not the owner's to switch off, and stands outside of this.
+    """
 
     claim_first: bool = False
     """Ask for digits before every search (`claim = first`)."""
@@ -48,7 +63,35 @@ class StepUpPolicy:
     """25.00: up to here a payment needs no PIN though a PAD layer could not run.
 
     Half of the no-PIN ceiling, as for a first visit: what cannot be checked lowers the sum."""
+    tries_max: int = 1
+    """Failed sessions of one bill before the row `failed_tries` asks.
+
+    One may be bad light; the second is somebody trying (research/biometrics.md 4.2, 7)."""
     pin_rules: PinRules = PinRules()
+    first_visit: Ask = Ask.DIGITS
+    long_absence: Ask = Ask.DIGITS
+    failed_tries: Ask = Ask.PIN
+    liveness_unproven: Ask = Ask.PIN
+    sensor_degraded: Ask = Ask.PIN
+    trial: StepUpPolicy | None = None
+    """Another policy whose answer is only noted beside the one in force (dry run)."""
+
+
+OWNERS_ROWS = frozenset(
+    {"always_asked", "first_visit", "long_absence", "failed_tries"}
+    | {"liveness_unproven", "sensor_degraded"}
+)
+"""Reasons that the owner's policy decides about."""
+
+
+def _asking(ask: Ask, reason: str) -> tuple[Requirement, ...]:
+    match ask:
+        case Ask.NONE:
+            return ()
+        case Ask.DIGITS:
+            return (Requirement(Factor.DIGITS, reason),)
+        case Ask.PIN:
+            return (Requirement(Factor.PIN, reason),)
 
 
 def rows_for_face(decision: Decision) -> tuple[Requirement, ...]:
@@ -79,10 +122,21 @@ def rows_for_person(pin_always: str) -> tuple[Requirement, ...]:
 def rows_for_liveness(
     liveness: Liveness, amount: Money, policy: StepUpPolicy
 ) -> tuple[Requirement, ...]:
-    """List what is asked where stream, surroundings or the screen's light prove nothing."""
+    """List what is asked where stream, surroundings or the screen's light prove nothing.
+
+    A camera that cannot show what the layers for every frame need is a degraded sensor; otherwise
+    it is the screen's light that did not come back.
+    """
     if liveness.is_strong or not amount.exceeds(policy.unproven_max):
         return ()
-    return (Requirement(Factor.PIN, "liveness_unproven"),)
+    if liveness.missing & ALWAYS:
+        return _asking(policy.sensor_degraded, "sensor_degraded")
+    return _asking(policy.liveness_unproven, "liveness_unproven")
+
+
+def rows_for_tries(tries_used: int, policy: StepUpPolicy) -> tuple[Requirement, ...]:
+    """List what is asked when earlier sessions of the same bill came to nothing."""
+    return _asking(policy.failed_tries, "failed_tries") if tries_used > policy.tries_max else ()
 
 
 def rows_for_payment(
@@ -91,10 +145,39 @@ def rows_for_payment(
     """List what this payer and this amount make us ask."""
     rows: list[Requirement] = []
     if facts.payments_ever == 0 and amount.exceeds(policy.first_visit_max):
-        rows.append(Requirement(Factor.DIGITS, "first_visit"))
+        rows += _asking(policy.first_visit, "first_visit")
     if (facts.days_since_last_use or 0) > policy.absence_days_max:
-        rows.append(Requirement(Factor.DIGITS, "long_absence"))
+        rows += _asking(policy.long_absence, "long_absence")
     pin_reason = needs_pin(facts, amount, policy.pin_rules)
     if pin_reason is not None:
         rows.append(Requirement(Factor.PIN, pin_reason))
     return tuple(rows)
+
+
+def rows_in_trial(
+    asked: tuple[Requirement, ...],
+    *,
+    facts: MandateFacts,
+    amount: Money,
+    liveness: Liveness | None,
+    tries_used: int,
+    trial: StepUpPolicy,
+) -> tuple[Requirement, ...]:
+    """List what another policy would have asked in the same case.
+
+    Args:
+        asked: What the policy in force asked; what is not the owner's to decide stays.
+        facts: Of the payer.
+        amount: Of the bill.
+        liveness: None where nobody was looked at.
+        tries_used: Earlier sessions of the bill.
+        trial: The other policy.
+    """
+    rows = [row for row in asked if row.reason not in OWNERS_ROWS]
+    if trial.claim_first:
+        rows.insert(0, Requirement(Factor.DIGITS, "always_asked"))
+    rows += rows_for_payment(facts, amount, trial)
+    rows += rows_for_tries(tries_used, trial)
+    if liveness is not None:
+        rows += rows_for_liveness(liveness, amount, trial)
+    return tuple(dict.fromkeys(rows))

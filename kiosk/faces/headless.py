@@ -7,6 +7,7 @@ Digits, PIN and phone number are given out only when the machine asks, and once.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ from kiosk.domain.session import effects as fx
 from kiosk.domain.session import events as ev
 from kiosk.domain.session.look import Look, meaning
 from kiosk.domain.session.resume import OUTCOME_OF
-from kiosk.domain.stepup import StepUpPolicy
+from kiosk.domain.stepup import TRIAL_LOGGER, StepUpPolicy
 from kiosk.faces.teller import Teller
 from kiosk.link.protocol import PayHeadless, Progress, SessionReport
 
@@ -258,6 +259,9 @@ class HeadlessSession:
                 return [ev.Claimed(self._clock.real(), verdict)]
             case fx.ShowAmount():
                 return [ev.AmountShown(self._clock.real())]
+            case fx.NoteTrial():
+                logging.getLogger(TRIAL_LOGGER).info("%s", effect.line())
+                return []
             case fx.AskFacts() | fx.VerifyPin() | fx.VerifyPhone() | fx.Authorise():
                 assert self._teller is not None
                 event = self._teller.answer(effect)

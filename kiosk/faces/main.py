@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import logging
 import os
 import signal
@@ -14,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator
 from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +30,7 @@ from kiosk.domain.identification import (
 from kiosk.domain.ids import PackId
 from kiosk.domain.mandate import PinRules
 from kiosk.domain.money import Money
-from kiosk.domain.stepup import StepUpPolicy
+from kiosk.domain.stepup import TRIAL_LOGGER, Ask, StepUpPolicy
 from kiosk.faces.capture import capture
 from kiosk.faces.caretaker import Caretaker
 from kiosk.faces.desk import audit
@@ -55,11 +57,14 @@ from kiosk.link.protocol import CameraSpec, Progress
 from kiosk.link.server import Service
 from kiosk.link.sockets import run_dir_of
 from kiosk.link.staff_desk import Rehearsal
-from kiosk.settings import Settings, load_settings
+from kiosk.settings import PolicyFile, Settings, load_policy, load_settings
 
 if TYPE_CHECKING:
     from kiosk.faces.terminal import Terminal, TerminalParts
 
+TRIAL_FILE = "policy-trial.toml"
+TRIAL_LOG = "policy-trial.log"
+TRIAL_BYTES_MAX = 1_000_000
 OUTBOX_EVERY_S = 5.0
 """Seconds between two tries to deliver revocations that wait."""
 ROLLED_BACK = {"vault_rolled_back", "journal_rolled_back"}
@@ -108,7 +113,8 @@ class FacesProcess:
         room = VisionRoom(data_dir)
         self._room = room
         self._packs = PackChange(data_dir, self._vault, room, settings.packs.grace_days, _now)
-        self._settings = settings
+        self._settings, self._data_dir = settings, data_dir
+        note_trials(data_dir)
         self.on_enrolling: Callable[[bool], None] = lambda _enrolling: None
         """Told from any thread when staff begin and end to enrol somebody."""
         self._evidence = MatchEvidence(data_dir / "evidence", _now)
@@ -123,7 +129,7 @@ class FacesProcess:
             desk=self._desk,
             keeper=self._keeper,
             audit=self._audit,
-            policy=policy_of(settings),
+            policy=policy_of(settings, data_dir),
             network=network_state,
             decoy_key=decoy_key,
             evidence=self._evidence,
@@ -152,7 +158,7 @@ class FacesProcess:
             people=self.service.people,
             packs_of=lambda: (self.service.pack_for(None), *self._packs.older()),
             camera=camera,
-            policy=policy_of(self._settings),
+            policy=policy_of(self._settings, self._data_dir),
             payee=self._settings.payee,
             language=os.environ.get("SMILETILL_LANGUAGE") or self._settings.screen.language,
             staff_codes=self._settings.screen.staff_codes,
@@ -229,7 +235,7 @@ class FacesProcess:
         ) -> Generator[Progress, None, Rehearsal]:
             self.on_enrolling(True)
             try:
-                policy = policy_of(self._settings)
+                policy = policy_of(self._settings, data_dir)
                 return (
                     yield from rehearse(
                         room, camera, newcomer, self._gallery, policy, self._run_dir
@@ -274,21 +280,56 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def policy_of(settings: Settings) -> StepUpPolicy:
-    """Return the step-up policy of an installation."""
-    currency = settings.currency
+def policy_of(settings: Settings, data_dir: Path) -> StepUpPolicy:
+    """Return the step-up policy of an installation, with the one on trial if there is one.
+
+    Raises:
+        BadInputError: policy.toml or policy-trial.toml cannot be used.
+    """
+    trial = load_policy(data_dir, TRIAL_FILE)
+    rules = _policy(settings, load_policy(data_dir) or PolicyFile())
+    if trial is None:
+        return rules
+    return dataclasses.replace(rules, trial=_policy(settings, trial))
+
+
+def _policy(settings: Settings, rows: PolicyFile) -> StepUpPolicy:
+    def money(minor_units: int) -> Money:
+        return Money(minor_units, settings.currency)
+
     return StepUpPolicy(
-        claim_first=settings.claim == "first",
+        claim_first=(rows.claim or settings.claim) == "first",
+        first_visit_max=money(rows.first_visit_minor_units),
+        absence_days_max=rows.absence_days,
+        unproven_max=money(rows.unproven_minor_units),
+        tries_max=rows.tries,
         pin_rules=PinRules(
-            payment_max=Money(settings.money.no_pin_ceiling_minor_units, currency),
-            day_max=Money(settings.money.no_pin_day_minor_units, currency),
+            payment_max=money(settings.money.no_pin_ceiling_minor_units),
+            day_max=money(settings.money.no_pin_day_minor_units),
         ),
+        first_visit=Ask(rows.first_visit),
+        long_absence=Ask(rows.long_absence),
+        failed_tries=Ask(rows.failed_tries),
+        liveness_unproven=Ask(rows.liveness_unproven),
+        sensor_degraded=Ask(rows.sensor_degraded),
     )
 
 
 def rules_of(settings: Settings) -> RetentionRules:
     """Return how long unused people are kept."""
     return RetentionRules(settings.retention.unused_months, settings.retention.notice_days)
+
+
+def note_trials(data_dir: Path) -> None:
+    """Keep what a policy on trial would have asked in a file of bounded size."""
+    handler = RotatingFileHandler(
+        data_dir / TRIAL_LOG, maxBytes=TRIAL_BYTES_MAX, backupCount=1, delay=True, encoding="utf-8"
+    )
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    noter = logging.getLogger(TRIAL_LOGGER)
+    noter.setLevel(logging.INFO)
+    noter.propagate = False
+    noter.addHandler(handler)
 
 
 def network_state(devices: Path = Path("/proc/net/dev")) -> str:

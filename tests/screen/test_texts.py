@@ -37,6 +37,8 @@ NO_REASONS = {
     "mandate_", "active", "pending", "rejected", "suspended", "revoked", "expired",
     # errors of set-up, shown by the command line
     "pack_version_differs", "linux",
+    # what a row of policy.toml may ask
+    "none", "digits",
 }  # fmt: skip
 CODE = re.compile(r"[a-z]+(_[a-z]+)*_?")
 

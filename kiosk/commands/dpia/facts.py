@@ -44,7 +44,7 @@ def gather(data_dir: Path) -> dict[str, Any]:
     running = _running(Installation(data_dir, settings))
     found = {it.name: it for it in examine(ThisMachine(), data_dir)}
     people = running["people"]
-    rules = policy_of(settings)
+    rules = policy_of(settings, data_dir)
     return {
         "controller": settings.payee,
         "country_code": settings.country_code,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from kiosk.domain.consent import Basis, ConsentKind
 from kiosk.domain.identification import Identification
 from kiosk.domain.ids import PersonId
+from kiosk.domain.stepup import Requirement
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,24 @@ class ShowAmount:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteTrial:
+    """Note what was asked, and what a policy on trial would have asked; it has no answer."""
+
+    asked: tuple[Requirement, ...]
+    would_ask: tuple[Requirement, ...]
+
+    def line(self) -> str:
+        """Say it in one line of reason codes; nothing of a person or a sum is in it."""
+
+        def listed(rows: tuple[Requirement, ...]) -> str:
+            return ",".join(f"{row.factor.value}:{row.reason}" for row in rows) or "nothing"
+
+        same = {row.factor for row in self.asked} == {row.factor for row in self.would_ask}
+        word = "same" if same else "differs"
+        return f"{word} asked={listed(self.asked)} would_ask={listed(self.would_ask)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Authorise:
     """Have money charge this person; answer: `Authorised`, or `LinkLost`."""
 
@@ -84,6 +103,7 @@ Effect = (
     | VerifyPin
     | VerifyPhone
     | ShowAmount
+    | NoteTrial
     | Authorise
     | AskOutcome
     | Wipe

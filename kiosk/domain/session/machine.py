@@ -32,6 +32,8 @@ from kiosk.domain.stepup import (
     rows_for_liveness,
     rows_for_payment,
     rows_for_person,
+    rows_for_tries,
+    rows_in_trial,
 )
 
 Step = tuple[Session, tuple[fx.Effect, ...]]
@@ -233,6 +235,7 @@ def _learn(session: Session, event: ev.FactsArrived) -> Step:
     session = dataclasses.replace(session, facts=event.facts)
     if session.basis is Basis.FACE:
         rows = rows_for_payment(event.facts, session.order.amount, session.policy)
+        rows += rows_for_tries(session.tries_used, session.policy)
         # A PIN that is always asked comes first among the reasons: it is what the screen says.
         session = _want(session, (*rows_for_person(event.pin_always), *rows))
     return _next(session)
@@ -296,7 +299,23 @@ def _next(session: Session) -> Step:
         return _enter(session, Phase.PROVING), ()
     if unproven:
         return _next(_want(session, unproven))
-    return _enter(session, Phase.CONFIRMING), (fx.ShowAmount(),)
+    return _enter(session, Phase.CONFIRMING), (fx.ShowAmount(), *_in_trial(session))
+
+
+def _in_trial(session: Session) -> tuple[fx.Effect, ...]:
+    """Have it noted what a policy on trial would have asked; nothing else comes of it."""
+    trial = session.policy.trial
+    if trial is None or session.facts is None or session.basis is not Basis.FACE:
+        return ()
+    would = rows_in_trial(
+        session.wanted,
+        facts=session.facts,
+        amount=session.order.amount,
+        liveness=session.liveness,
+        tries_used=session.tries_used,
+        trial=trial,
+    )
+    return (fx.NoteTrial(session.wanted, would),)
 
 
 def _unproven(session: Session) -> tuple[Requirement, ...]:

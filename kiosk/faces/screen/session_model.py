@@ -1,11 +1,9 @@
 """The session as the window sees it: properties to show, slots for what a finger does.
 
 It owns the pure session and calls `step` on the main thread; effects go to the two workers and come
-back as events. It decides nothing about money or faces: what may follow what is in
-`kiosk.domain.session`, and what a customer merely looks at (an opened page, digits being typed) is
-all that lives here.
-Invariants: one session at a time; an answer with an old ticket is dropped; nothing that was typed
-outlives its use.
+back as events. It decides nothing about money or faces (`kiosk.domain.session` does): what a
+customer merely looks at, an opened page or digits being typed, is all that lives here.
+Invariants: one session at a time; old tickets' answers are dropped; nothing typed outlives its use.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ from kiosk.domain.session import Phase, Session, SessionLimits, new_session, res
 from kiosk.domain.session import effects as fx
 from kiosk.domain.session import events as ev
 from kiosk.domain.session.look import Look, meaning
-from kiosk.domain.stepup import StepUpPolicy
+from kiosk.domain.stepup import TRIAL_LOGGER, StepUpPolicy
 from kiosk.faces.screen import customs
 from kiosk.faces.screen.display import Display
 from kiosk.faces.screen.entry import LENGTHS
@@ -371,8 +369,10 @@ class SessionModel(Display):
             case fx.SearchClaimed(digits=digits):
                 if self._vision is not None:
                     self._vision.claim(self._ticket, digits)
-            case fx.ShowAmount():
-                pass  # The view says when it is painted: `amountOnScreen`.
+            case fx.ShowAmount():  # The view says when it is painted: `amountOnScreen`.
+                pass
+            case fx.NoteTrial():
+                logging.getLogger(TRIAL_LOGGER).info("%s", effect.line())
             case fx.AskOutcome():
                 self._outcome_at_ms = self._clock_ms() + customs.OUTCOME_EVERY_MS
             case question:

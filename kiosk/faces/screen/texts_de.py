@@ -173,6 +173,8 @@ REASONS: dict[str, tuple[str, str]] = {
     "first_visit": ("Ihre erste Zahlung hier ist eine größere.", ""),
     "long_absence": ("Sie waren eine Weile nicht hier.", ""),
     "liveness_unproven": ("Für diesen Betrag wird auch Ihre PIN gebraucht.", ""),
+    "sensor_degraded": ("Für diesen Betrag wird auch Ihre PIN gebraucht.", ""),
+    "failed_tries": ("Nach mehreren Versuchen wird auch Ihre PIN gebraucht.", ""),
     "amount_above_no_pin_ceiling": ("Ein größerer Betrag braucht Ihre PIN.", ""),
     "day_above_no_pin_ceiling": ("Sie haben heute schon viel bezahlt.", ""),
     "digits_wrong": ("Diese Ziffern passen nicht.", _AGAIN),

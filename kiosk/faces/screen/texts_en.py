@@ -172,6 +172,8 @@ REASONS: dict[str, tuple[str, str]] = {
     "first_visit": ("Your first payment here is a larger one.", ""),
     "long_absence": ("You have not been here for a while.", ""),
     "liveness_unproven": ("For this amount your PIN is needed too.", ""),
+    "sensor_degraded": ("For this amount your PIN is needed too.", ""),
+    "failed_tries": ("After several tries your PIN is needed too.", ""),
     "amount_above_no_pin_ceiling": ("A larger amount needs your PIN.", ""),
     "day_above_no_pin_ceiling": ("You have paid a lot today.", ""),
     "digits_wrong": ("These digits do not fit.", _AGAIN),

@@ -54,13 +54,15 @@ def test_a_larger_sum_is_shown_when_everything_is_proven():
     assert fx.ShowAmount() in done
 
 
-@pytest.mark.parametrize("liveness", [WEAK, DAYLIGHT])
-def test_what_could_not_run_asks_for_the_pin(liveness):
+@pytest.mark.parametrize(
+    ("liveness", "reason"), [(WEAK, "sensor_degraded"), (DAYLIGHT, "liveness_unproven")]
+)
+def test_what_could_not_run_asks_for_the_pin(liveness, reason):
     """A folder of frames, daylight: nothing is waited for that cannot come."""
     session, _ = play(*recognised(liveness), order=LARGE)
 
     assert session.phase is Phase.PIN
-    assert [row.reason for row in session.wanted] == ["liveness_unproven"]
+    assert [row.reason for row in session.wanted] == [reason]
 
 
 def test_the_pin_stands_in_for_the_proof():
