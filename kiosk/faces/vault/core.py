@@ -177,6 +177,7 @@ class VaultCore:
             return
         self._db = database.connect(path)
         database.settle(self._db)
+        self._make_ready(self._newest)  # now, and not when the first customer pays
 
     def _fill_new(self, db: Database) -> None:
         """Write the rows of a vault that is made."""
@@ -243,6 +244,18 @@ class VaultCore:
     def _draw_space(self) -> None:
         """Keep a new rotation, durably; nobody is under it yet."""
         space = Space(self._newest.number + 1, new_key())
+        # Before anybody has to wait: making a matrix takes long on a machine that is busy.
+        self._make_ready(space)
+        with self._turn:
+            self._keep_space(space)
+
+    def _make_ready(self, space: Space) -> None:
+        with self._turn:
+            kinds = {(kept.head.pack, kept.head.dimension) for kept in self._people.values()}
+        for pack, dimension in kinds:
+            space.transform(pack, dimension)
+
+    def _keep_space(self, space: Space) -> None:
         record = self._keys.seal_space(space.number, space.secret)
         with self._writing() as db:
             insert_rows(db, {"transform": [{"id": space.number, "record": record}]})

@@ -318,16 +318,18 @@ class Vault(VaultCore):
         Raises:
             VaultUnusableError: The disk refuses; what was done stays done.
         """
+        if not self.renewal_waits:
+            self._draw_space()
         with self._turn:
-            if not self.renewal_waits:
-                self._draw_space()
             left = renew.waiting(self._people, self._newest)
         for first in range(0, len(left), renew.BATCH_PEOPLE):
             with self._turn:
+                some = left[first : first + renew.BATCH_PEOPLE]
                 batch = {
                     person: self._people[person]
-                    for person in left[first : first + renew.BATCH_PEOPLE]
-                    if person in self._people  # not erased since we began
+                    for person in some
+                    if person in self._people  # neither erased nor moved since we began
+                    and self._people[person].head.space != self._newest.number
                 }
                 with self._writing() as db:
                     moved = renew.move(db, self._keys, batch, self._spaces, self._newest)
