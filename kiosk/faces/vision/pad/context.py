@@ -43,10 +43,10 @@ class ContextRule:
     """Longest wait for a motion before a look is begun anew."""
     move_min: float = 1.0
     """Pixels of the small picture that the face must have moved, or the step says nothing."""
-    steps_min: int = 3
+    steps_min: int = 4
     travel_min: float = 12.0
     """Pixels in all, over the steps, before anything is concluded."""
-    with_face_min: float = 0.3
+    with_face_min: float = 0.5
     """From here on the room moves with the face."""
     face_points_min: int = 8
     side_points_min: int = 3
