@@ -57,6 +57,18 @@ def test_the_nearest_face_pays_and_people_behind_are_ignored():
     assert choice.reason is None
 
 
+def test_who_looks_at_the_till_is_the_payer():
+    """A somewhat nearer neighbour in profile does not become the payer; two are still asked."""
+    looking = face(x=330, width=120, height=150, eyes=52)
+    neighbour = face(x=90, width=140, height=175, eyes=61)
+    neighbour.landmarks[2, 0] += 0.5 * 61
+
+    choice = choose_payer((neighbour, looking), 640)
+
+    assert choice.face is looking
+    assert choice.reason is Reason.TWO_FACES
+
+
 def test_two_people_at_the_till_are_asked_to_be_one():
     """Two faces of about the same size: nobody is picked silently."""
     assert choose_payer((face(x=60), face(x=400)), 640).reason is Reason.TWO_FACES
