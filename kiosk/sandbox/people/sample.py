@@ -1,6 +1,6 @@
 """Six people cut out of the sample photograph that insightface ships, as textures in memory.
 
-Faces are found with the starter pack's detector, turned upright, scaled to one size, cut out in an
+Faces are found with the sandbox pack's detector, turned upright, scaled to one size, cut out in an
 oval around head and hair, and put on a painted torso. People are numbered from left to right.
 
 Nothing is written to disk, and the photograph's own size and number of faces are checked, so that
@@ -22,7 +22,7 @@ from kiosk.domain.errors import SetupError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-DETECTOR_FILE = Path(__file__).parents[3] / "models" / "packs" / "starter" / "starter_detector.onnx"
+DETECTOR_FILE = Path(__file__).parents[3] / "models" / "packs" / "sandbox" / "sandbox_detector.onnx"
 """The shipped detector; only its place is known here, because the sandbox reads no packs."""
 
 PICTURE_NAME = "t1"

@@ -16,7 +16,8 @@ from models.manifest import SHIPPED_DIR, load_pack
 @pytest.fixture(scope="module")
 def scene():
     """One person of the picture insightface ships, small in a frame of a webcam's size."""
-    portrait = get_image("t1")[119:661, 521:1063]
+    portrait = get_image("t1")[119:661, 521:1063].copy()
+    portrait[:130, 370:] = 128  # the neighbour at the edge
     small = module.cv2.resize(portrait, (300, 300), interpolation=module.cv2.INTER_AREA)
     frame = np.full((480, 640, 3), 90, np.uint8)
     frame[60:360, 10:310] = small

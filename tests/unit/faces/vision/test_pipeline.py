@@ -32,8 +32,10 @@ def group():
 
 @pytest.fixture(scope="module")
 def portrait(group):
-    """One of them alone in a frame."""
-    return np.ascontiguousarray(group[119:661, 521:1063])
+    """One of them alone in a frame; the neighbour at the edge is painted over."""
+    alone = np.ascontiguousarray(group[119:661, 521:1063])
+    alone[:130, 370:] = 128
+    return alone
 
 
 @pytest.fixture(scope="module")
