@@ -1,6 +1,6 @@
 """Draws the detector's pictures in advance, with YuNet's answers; see README.md here.
 
-    python pool.py --shared DIR --samples DIR --work /tmp/train --count 6000
+python pool.py --shared DIR --samples DIR --work /tmp/train --count 6000
 """
 
 from __future__ import annotations

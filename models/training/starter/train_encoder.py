@@ -188,8 +188,12 @@ class Run:
         vectors = embed(self.net, self.crops[own])
         rows = self.test_rows(own)
         near = float((vectors * self.faces.target[rows]).sum(1).mean())
-        self.say(name, "own" if own else "yunet", report(vectors, self.faces.identity[rows]),
-                 f"cosine to the teacher {near:.4f}")
+        self.say(
+            name,
+            "own" if own else "yunet",
+            report(vectors, self.faces.identity[rows]),
+            f"cosine to the teacher {near:.4f}",
+        )
 
     def keep(self, name: str) -> None:
         torch.save(self.net.state_dict(), self.work / f"encoder_{name}.pt")
@@ -219,13 +223,16 @@ class Run:
         loop = self.loop(minutes, [{"params": list(self.net.parameters()), "lr": 4e-3}])
         for step in loop:
             rows = self.faces.next_rows(BATCH)
-            crops = np.stack([
-                self.faces.mixed(r) if i % 2 else self.faces.lit(self.faces.moved(r))
-                for i, r in enumerate(rows)
-            ])
+            crops = np.stack(
+                [
+                    self.faces.mixed(r) if i % 2 else self.faces.lit(self.faces.moved(r))
+                    for i, r in enumerate(rows)
+                ]
+            )
             said = [t / scale for t, scale in zip(self.teacher(crops, taps=True), TEACHER_SCALES)]
-            said = [t.contiguous(memory_format=torch.channels_last) if t.ndim == 4 else t
-                    for t in said]
+            said = [
+                t.contiguous(memory_format=torch.channels_last) if t.ndim == 4 else t for t in said
+            ]
             before = [as_input(crops), *said[:-1]]
             losses = []
             for unit, x, y, seen in zip(units, before, said, SHARE_SEEN):
@@ -308,10 +315,12 @@ def main() -> None:
     torch.set_num_interop_threads(1)
     cv2.setNumThreads(1)
     run = Run(args)
-    plain = np.concatenate([
-        functional.normalize(run.teacher(run.crops[False][at : at + 64], taps=False)[0]).numpy()
-        for at in range(0, len(run.crops[False]), 64)
-    ])
+    plain = np.concatenate(
+        [
+            functional.normalize(run.teacher(run.crops[False][at : at + 64], taps=False)[0]).numpy()
+            for at in range(0, len(run.crops[False]), 64)
+        ]
+    )
     rows = run.faces.test
     run.say(len(run.faces.train), "to learn from,", len(rows), "held out")
     run.say("teacher, held out", report(plain, run.faces.identity[rows]))
