@@ -111,6 +111,9 @@ class PacksSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     grace_days: int = 90
     """Days for which people of the old pack are still searched; then they are frozen."""
+    adapt: bool = False
+    """Whether visits paid with the PIN may add to a reference (docs/adaptation.md). Switched off
+    again, what they added is destroyed at the next start."""
 
     def __post_init__(self) -> None:
         """Refuse what is no number of days."""

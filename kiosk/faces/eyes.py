@@ -7,8 +7,8 @@ smile score. It runs on one thread, the one that owns the networks.
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from kiosk.domain.evidence import CameraKind, PadVerdict
@@ -23,6 +23,7 @@ from kiosk.domain.ids import PackId, PersonId
 from kiosk.domain.lightcode import LightPlan
 from kiosk.domain.pad import LayerVerdict
 from kiosk.domain.session.look import Look
+from kiosk.faces.vision.lesson import Lesson, lesson_of, overlap
 from kiosk.faces.vision.pad.panel import Panel
 from kiosk.faces.vision.pad.sight import CameraFacts, sight_of
 from kiosk.faces.vision.prober import FusedProbe, Prober, ProbeState, pad_rule
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kiosk.faces.camera.port import Frame
+    from kiosk.faces.vision.detector import Face
     from kiosk.faces.vision.pipeline import Pipeline
     from kiosk.faces.vision.prober import ProbeProgress
     from models.manifest import Pack
@@ -39,6 +41,11 @@ if TYPE_CHECKING:
 
 RECORDED = CameraFacts.of(CameraKind.FRAME_FOLDER)
 """What a recording can be asked for: nothing."""
+PLACES_MAX = 2_048
+"""Frames whose face's place is remembered: a minute of them."""
+SAME_PLACE = 0.4
+"""Overlap (intersection over union) from which two detectors mean one face: their boxes differ in
+size, and two people's boxes hardly overlap at all."""
 CANDIDATES = 8
 """People on the candidate list: the margin needs two, and look-alikes come in families."""
 
@@ -96,6 +103,8 @@ class Eyes:
         self._identified: PersonId | None = None
         self._digits: str | None = None
         self._rejoining = False
+        self._places: OrderedDict[int, tuple[int, Face]] = OrderedDict()
+        self._own_tracks: set[int] = set()
         self._stages: defaultdict[str, list[float]] = defaultdict(list)
         self.frames_seen = 0
 
@@ -105,6 +114,10 @@ class Eyes:
         judgement = self._pipeline.judge(frame)
         for stage, spent_ms in judgement.stages_ms.items():
             self._stages[stage].append(spent_ms)
+        if judgement.face is not None:
+            self._places[frame.at_ms] = judgement.track, judgement.face
+            if len(self._places) > PLACES_MAX:
+                self._places.popitem(last=False)
         progress = self._prober.add(judgement)
         started_ns = time.perf_counter_ns()
         self._panel.add(sight_of(frame, judgement))
@@ -116,6 +129,7 @@ class Eyes:
             return self._rejoin(progress, judgement.track)
         if progress.state is ProbeState.DECIDED and self._identified_track is None:
             self._identified_track = judgement.track
+            self._own_tracks.add(judgement.track)
             if progress.identification is not None:
                 self._identified = progress.identification.person
         smile = judgement.smile_score if judgement.face_seen else None
@@ -191,6 +205,7 @@ class Eyes:
         same = verdict.person is not None and verdict.person == self._identified
         if same:
             self._identified_track = track
+            self._own_tracks.add(track)
             self._rejoining = False
         return self._look(progress, smile=None, track_changed=not same)
 
@@ -205,6 +220,43 @@ class Eyes:
         """Return the mean time of every stage over the frames on which it ran."""
         return {name: round(sum(ran) / len(ran), 2) for name, ran in self._stages.items()}
 
+    def lessons(self, person: PersonId) -> tuple[Lesson, ...]:
+        """Return what this visit could teach of somebody, their own pack's first; copies.
+
+        Nothing, unless they are who was identified, all PAD layers call them bona fide, and there
+        is as much of their last track as an enrolment needs.
+        """
+        if (
+            self._identified != person
+            or self._identified_track != self._prober.track
+            or self._panel.liveness().verdict is not PadVerdict.BONA_FIDE
+        ):
+            return ()
+        lesson = lesson_of(self._pack_id, self._prober.samples())
+        return () if lesson is None else (lesson,)
+
+    def places(self) -> dict[int, Face]:
+        """Return where the identified face was, by the time of the frame."""
+        return {at: face for at, (track, face) in self._places.items() if track in self._own_tracks}
+
+    def lesson_at(self, places: Mapping[int, Face]) -> Lesson | None:
+        """Return what these eyes could teach of a face that others have identified.
+
+        Args:
+            places: Where it was; frames on which these eyes looked at another place do not count.
+        """
+        if self._panel.liveness().verdict is PadVerdict.ATTACK:
+            return None
+        own = {at: face for at, (_, face) in self._places.items()}
+        samples = [
+            sample
+            for sample in self._prober.samples()
+            if sample.at_ms in own
+            and sample.at_ms in places
+            and overlap(own[sample.at_ms], places[sample.at_ms]) >= SAME_PLACE
+        ]
+        return lesson_of(self._pack_id, samples)
+
     def wipe(self) -> None:
         """Overwrite and forget what was seen."""
         self._prober.wipe()
@@ -212,6 +264,8 @@ class Eyes:
         self._panel.wipe()
         self._light = None
         self._digits = self._identified = None
+        self._places.clear()
+        self._own_tracks.clear()
 
     def _search(self, probe: NDArray[np.float32]) -> Sequence[Candidate]:
         return self._gallery.search(self._pack_id, probe, k=CANDIDATES)

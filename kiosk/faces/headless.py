@@ -25,6 +25,7 @@ from kiosk.domain.session import events as ev
 from kiosk.domain.session.look import Look, meaning
 from kiosk.domain.session.resume import OUTCOME_OF
 from kiosk.domain.stepup import TRIAL_LOGGER, StepUpPolicy
+from kiosk.faces.learning import Learn, learn_from, learn_nothing
 from kiosk.faces.teller import Teller
 from kiosk.link.protocol import PayHeadless, Progress, SessionReport
 
@@ -85,6 +86,7 @@ class HeadlessSession:
         eyes: Makes the eyes; called after the camera is open.
         policy: The step-up policy.
         tries_used: Sessions that this order has already seen.
+        learn: Told what a visit could teach, after a payment by face and PIN.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class HeadlessSession:
         eyes: Callable[[], Eyes],
         policy: StepUpPolicy,
         tries_used: int = 0,
+        learn: Learn = learn_nothing,
     ) -> None:
         """Remember the parts; nothing is opened."""
         self._order_id = request.order_id
@@ -108,6 +111,7 @@ class HeadlessSession:
         self._make_eyes = eyes
         self._policy = policy
         self._tries_used = tries_used
+        self._learn = learn
         self._clock = _Clock()
         self._looking = ExitStack()
         self._frames: Iterator[Frame] | None = None
@@ -250,6 +254,7 @@ class HeadlessSession:
                 self._looking.pop_all().close()
                 return []
             case fx.Wipe():
+                learn_from(self._teller, self._eyes, self._learn)
                 if self._eyes is not None:
                     self._eyes.wipe()
                 self._script = _Script(None, None, None, self._script.consent)

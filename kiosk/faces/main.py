@@ -23,6 +23,7 @@ from kiosk.domain.errors import SmileTillError
 from kiosk.domain.evidence import CameraKind
 from kiosk.domain.identification import (
     SearchPolicy,
+    Thresholds,
     duplicate_threshold,
     same_person_threshold,
     thresholds,
@@ -40,8 +41,10 @@ from kiosk.faces.desk.renewing import renew_on
 from kiosk.faces.desk.staff import StaffBook
 from kiosk.faces.evidence import MatchEvidence
 from kiosk.faces.keeper import VaultKeeper
+from kiosk.faces.learning import Learning
 from kiosk.faces.money_link import MoneyLink
 from kiosk.faces.pack_change import PackChange
+from kiosk.faces.paired_eyes import shared_out
 from kiosk.faces.picture_capture import take_pictures
 from kiosk.faces.rehearsal import rehearse
 from kiosk.faces.service import FacesService
@@ -118,7 +121,8 @@ class FacesProcess:
         self.on_enrolling: Callable[[bool], None] = lambda _enrolling: None
         """Told from any thread when staff begin and end to enrol somebody."""
         self._evidence = MatchEvidence(data_dir / "evidence", _now)
-        self._desk = Desk(self._tools(data_dir, room), rules_of(settings))
+        tools = self._tools(data_dir, room)
+        self._desk = Desk(tools, rules_of(settings))
         self._desk.start()
         self.service = FacesService(
             self._run_dir,
@@ -135,12 +139,15 @@ class FacesProcess:
             evidence=self._evidence,
         )
         self.service.people.on_used = self._desk.retention.used
+        self._learning = Learning(tools, self._limits, adapt=settings.packs.adapt)
+        self.service.learn = self._learning.note
         self._stopping = threading.Event()
         self._caretaker = Caretaker(
             (
                 self._desk.resume_proofs,
                 lambda stopping: renew_on(self._vault, stopping),
                 self._desk.retention.care,
+                self._learning.care,
             )
         )
         self._courier = threading.Thread(target=self._deliver, name="outbox")
@@ -165,6 +172,7 @@ class FacesProcess:
             lights=self._settings.screen.changing_colours,
             desk=self._desk,
             owners=self.service.people,
+            learn=self._learning.note,
         )
 
     def close(self) -> None:
@@ -172,6 +180,7 @@ class FacesProcess:
         self._stopping.set()
         self._caretaker.close()
         self._desk.retention.close()
+        self._learning.close()
         self._courier.join()
         with contextlib.suppress(SmileTillError):
             self._watch_vault()  # so that this run's last changes are remembered
@@ -200,6 +209,11 @@ class FacesProcess:
                 # The next start says it to whoever starts it, and serves nobody.
                 logger.error("this process ends: %s", error.code)  # noqa: TRY400 - no values
                 os.kill(os.getpid(), signal.SIGTERM)
+
+    def _limits(self, pack: PackId) -> Thresholds:
+        """Return the thresholds of a search with a pack, as sessions have them now."""
+        policy = shared_out(SearchPolicy(), 1 + len(self._packs.older()))
+        return thresholds(self._gallery.size(pack), policy, self._room.tails(pack))
 
     def _watch_vault(self) -> None:
         """Have money compare vault and journal; where it cannot now, the courier asks again.

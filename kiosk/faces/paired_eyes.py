@@ -13,10 +13,12 @@ from collections.abc import Sequence
 
 from kiosk.domain.evidence import PadVerdict
 from kiosk.domain.identification import Decision, DecisionReason, Identification, SearchPolicy
+from kiosk.domain.ids import PersonId
 from kiosk.domain.lightcode import LightPlan
 from kiosk.domain.session.look import Look
 from kiosk.faces.camera.port import Frame
 from kiosk.faces.eyes import RECORDED, Eyes, Searched
+from kiosk.faces.vision.lesson import Lesson
 from kiosk.faces.vision.pad.sight import CameraFacts
 from kiosk.faces.vision.room import Sight
 
@@ -112,6 +114,21 @@ class PairedEyes(Eyes):
         """Go on after a while without looking."""
         for eyes in self._all if self._chosen is None else [self._chosen]:
             eyes.look_again()
+
+    def lessons(self, person: PersonId) -> tuple[Lesson, ...]:
+        """Return what this visit could teach: with the person's own pack, then with the others.
+
+        The others stopped looking when it was clear who it is; what counts of them are the frames
+        on which they looked at the face that was identified.
+        """
+        if self._chosen is None:
+            return ()
+        own = self._chosen.lessons(person)
+        if not own:
+            return ()
+        places = self._chosen.places()
+        others = [eyes.lesson_at(places) for eyes in self._all if eyes is not self._chosen]
+        return own + tuple(lesson for lesson in others if lesson is not None)
 
     def stages_ms(self) -> dict[str, float]:
         """Return the mean time of every stage, of all packs together."""

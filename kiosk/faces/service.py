@@ -20,6 +20,7 @@ from kiosk.faces.evidence import MatchEvidence
 from kiosk.faces.eyes import Eyes
 from kiosk.faces.headless import HeadlessSession
 from kiosk.faces.keeper import VaultKeeper
+from kiosk.faces.learning import Learn, learn_nothing
 from kiosk.faces.money_link import MoneyLink
 from kiosk.faces.pack_change import PackChange
 from kiosk.faces.paired_eyes import eyes_of
@@ -145,6 +146,8 @@ class FacesService:
         self._tries: OrderedDict[OrderId, int] = OrderedDict()
         self.screen_on = False
         """Whether customers pay at a screen of this process."""
+        self.learn: Learn = learn_nothing
+        """Told what a visit could teach, after a payment by face and PIN."""
 
     def admit(self, hello: Hello) -> None:
         """Talk to staff and to the supervisor only."""
@@ -228,6 +231,7 @@ class FacesService:
                     eyes=_no_eyes,
                     policy=self._policy,
                     tries_used=tries_used,
+                    learn=self.learn,
                 ).run()
                 return
             facts = CameraFacts.of(request.camera.kind)
@@ -244,6 +248,7 @@ class FacesService:
                     eyes=lambda: eyes_of(sights, self._gallery, facts),
                     policy=self._policy,
                     tries_used=tries_used,
+                    learn=self.learn,
                 ).run()
 
     def pack_for(self, asked: str | None) -> PackId:

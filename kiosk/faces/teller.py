@@ -82,6 +82,8 @@ class Teller:
         self._nonce = nonce
         self._on_screen = on_screen
         self._payer: PersonId | None = None
+        self._with_face_and_pin = False
+        self._confirmed: PersonId | None = None
 
     def answer(self, question: Question) -> ev.Event:
         """Ask, and return the event that answers.
@@ -133,9 +135,16 @@ class Teller:
         """Tell the vault who has paid: whoever was asked for last, in this session."""
         if outcome is Outcome.PAID and self._payer is not None:
             self._people.used(self._payer)
+            self._confirmed = self._payer if self._with_face_and_pin else None
+
+    def take_confirmed(self) -> PersonId | None:
+        """Return, once, who has paid here by face and with their PIN: a visit to learn from."""
+        person, self._confirmed = self._confirmed, None
+        return person
 
     def _authorise(self, ask: fx.Authorise) -> ev.Event:
         self._payer = ask.person
+        self._with_face_and_pin = ask.pin_token is not None and ask.verdict is not None
         if ask.verdict is not None:
             self._people.keep_evidence(self._order.order_id, ask.verdict)
         answer = self._money.authorise(

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from kiosk.domain.errors import SmileTillError
 from kiosk.domain.identification import Identification
-from kiosk.domain.ids import OrderId, OrderNonce, PackId
+from kiosk.domain.ids import OrderId, OrderNonce, PackId, PersonId
 from kiosk.domain.lightcode import LightBook
 from kiosk.domain.order import OrderState
 from kiosk.domain.session import events as ev
@@ -28,6 +28,7 @@ from kiosk.domain.session.look import Look
 from kiosk.domain.stepup import StepUpPolicy
 from kiosk.faces.camera.choice import camera_of
 from kiosk.faces.eyes import Eyes
+from kiosk.faces.learning import Learn, learn_from, learn_nothing
 from kiosk.faces.money_link import MoneyLink
 from kiosk.faces.paired_eyes import eyes_of
 from kiosk.faces.registrar import CustomerDesk, DeskRegistrar, Owners
@@ -71,6 +72,8 @@ class RoomLooker:
         spec: Which camera.
         run_dir: Where the simulated people's socket lies.
         lights: Whether the screen may change its colour while the camera looks.
+        confirmed: Tells, once, who has paid by face and PIN since it was last asked.
+        learn: Told what their visit could teach.
     """
 
     def __init__(
@@ -82,9 +85,13 @@ class RoomLooker:
         run_dir: Path,
         *,
         lights: bool = True,
+        confirmed: Callable[[], PersonId | None] = lambda: None,
+        learn: Learn = learn_nothing,
     ) -> None:
         """Open and load nothing."""
         self._lights = lights
+        self._confirmed = confirmed
+        self._learn = learn
         self._book = LightBook(secrets.randbelow)
         self._room = room
         self._gallery = gallery
@@ -104,6 +111,7 @@ class RoomLooker:
 
     def open(self) -> None:
         """Take the room, open the camera, begin with nothing seen."""
+        self._confirmed()  # whoever paid before is not who is looked at now
         sights = self._visit.enter_context(self._room.visit_all(self._packs_of()))
         self._eyes = eyes_of(
             sights, self._gallery, CameraFacts.of(self._spec.kind, lit=self._lights)
@@ -150,10 +158,15 @@ class RoomLooker:
 
     def wipe(self) -> None:
         """Forget what was seen and give the room back."""
+        learn_from(self, self._eyes, self._learn)
         if self._eyes is not None:
             self._eyes.wipe()
             self._eyes = None
         self._visit.pop_all().close()
+
+    def take_confirmed(self) -> PersonId | None:
+        """Return, once, who has paid by face and PIN."""
+        return self._confirmed()
 
     def _wait_for(self, at_ms: int) -> None:
         now = time.monotonic()
@@ -199,6 +212,10 @@ class MoneyCashier:
         """Ask what became of the order at hand."""
         assert self._teller is not None
         return self._teller.outcome()
+
+    def take_confirmed(self) -> PersonId | None:
+        """Return, once, who has paid the order at hand by face and PIN."""
+        return None if self._teller is None else self._teller.take_confirmed()
 
     def state(self, order_id: OrderId) -> OrderState:
         """Ask how far an order has come."""
@@ -254,6 +271,7 @@ class TerminalParts:
     """Whether the screen may change its colour while the camera looks."""
     desk: CustomerDesk
     owners: Owners
+    learn: Learn
 
 
 class Terminal:
@@ -266,6 +284,10 @@ class Terminal:
             SetupError: There is no display, or the QML is damaged.
         """
         application()
+        self._money = MoneyLink(
+            parts.run_dir, parts.camera.kind, sandbox_only=_is_sandbox_only(parts)
+        )
+        cashier = MoneyCashier(self._money, parts.people, parts.staff_codes)
         looker = RoomLooker(
             parts.room,
             parts.gallery,
@@ -273,13 +295,12 @@ class Terminal:
             parts.camera,
             parts.run_dir,
             lights=parts.lights,
-        )
-        self._money = MoneyLink(
-            parts.run_dir, parts.camera.kind, sandbox_only=_is_sandbox_only(parts)
+            confirmed=cashier.take_confirmed,
+            learn=parts.learn,
         )
         self.model = SessionModel(
             looker,
-            MoneyCashier(self._money, parts.people, parts.staff_codes),
+            cashier,
             policy=parts.policy,
             payee=parts.payee,
             language=parts.language,

@@ -57,8 +57,6 @@ from kiosk.faces.vault.envelope import (
 from kiosk.faces.vault.errors import RecordDamagedError
 from kiosk.faces.vault.keys import subkey
 from kiosk.faces.vault.records import (
-    DIMENSION_MAX,
-    SAMPLES_MAX,
     Account,
     Census,
     ConsentRecord,
@@ -70,6 +68,7 @@ from kiosk.faces.vault.records import (
     PersonState,
     Revocation,
     pack_struct,
+    searched,
     unpack_struct,
 )
 
@@ -275,7 +274,7 @@ def open_head(keys: StoreKeys, columns: Sequence[Any]) -> tuple[PersonId, Kept]:
         head = unpack_struct(unseal(key, sealed_head, _head_place(person, row, version)), Head)
     finally:
         wipe(key)
-    if not (2 <= head.vectors <= SAMPLES_MAX + 1 and 1 <= head.dimension <= DIMENSION_MAX):
+    if not head.can_be:
         raise RecordDamagedError
     return person, Kept(row, version, wrapped, head)
 
@@ -373,7 +372,9 @@ def person_of(
     vectors: NDArray[np.float32],
 ) -> Person:
     """Put the opened parts of one person together."""
-    vectors.flags.writeable = False
+    template = searched(vectors, head.adapted)
+    vectors.flags.writeable = template.flags.writeable = False
+    first_added = len(vectors) - head.adapted
     return Person(
         person=person,
         state=head.state,
@@ -381,8 +382,10 @@ def person_of(
         phone=identity.phone,
         alias=account.alias,
         pack=PackId(sys.intern(head.pack)),
-        template=vectors[0],
-        samples=vectors[1:],
+        template=template,
+        samples=vectors[1:first_added],
+        anchor=vectors[0],
+        adaptive=vectors[first_added:],
         sample_count=head.sample_count,
         quality=head.quality,
         consent=consent,
@@ -392,6 +395,7 @@ def person_of(
         look_alikes=head.look_alikes,
         last_used=head.last_used,
         warned_at=head.warned_at,
+        adapted_at=head.adapted_at,
     )
 
 

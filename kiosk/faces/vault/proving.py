@@ -30,6 +30,7 @@ from kiosk.faces.vault.records import (
     Findable,
     Head,
     Identity,
+    searched,
 )
 from kiosk.faces.vault.rows import SELECT_PEOPLE, select_part
 from kiosk.faces.vault.transform import Space
@@ -87,6 +88,8 @@ def prove(db: Database, keys: StoreKeys, census: Census, visit: Visitor | None) 
         proved.outbox[entry] = keys.row_mark("outbox", entry, record)
         counted = counted.moved(0, 1, proved.outbox[entry])
     for number, wrapped_key, record in db.execute(f"{select_part('proof')} ORDER BY id"):
+        if not (isinstance(wrapped_key, bytes) and isinstance(record, bytes)):
+            raise RecordDamagedError
         proved.proofs[number] = keys.row_mark("proof", number, wrapped_key + record)
         counted = counted.moved(0, 0, proved.proofs[number])
     if not counted.counts_the_same(census) or len(proved.people) != counted.people:
@@ -99,8 +102,8 @@ def prove(db: Database, keys: StoreKeys, census: Census, visit: Visitor | None) 
             pass  # proved is all that is asked of them
     for person, head, vectors in _prove_templates(db, keys, proved):
         if visit is not None:
-            phone = phones.pop(person)
-            visit(Findable(person, head.state, PackId(sys.intern(head.pack)), phone, vectors[0]))
+            phone, shown = phones.pop(person), searched(vectors, head.adapted)
+            visit(Findable(person, head.state, PackId(sys.intern(head.pack)), phone, shown))
     return proved
 
 

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from kiosk.domain.adaptation import ADAPTIVE_MAX, anchor_share
 from kiosk.domain.ids import PackId, PayerAlias, PersonId
 from kiosk.faces.vault.errors import RecordDamagedError
 
@@ -65,6 +66,18 @@ class ConsentRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     def __repr__(self) -> str:
         """Leave the signature out."""
         return f"ConsentRecord({self.version!r}, {self.language!r}, {self.given_at!r})"
+
+
+def searched(vectors: NDArray[np.float32], adapted: int) -> NDArray[np.float32]:
+    """Return the vector that is searched: the first, and the last `adapted` with what it leaves."""
+    if not adapted:
+        first: NDArray[np.float32] = vectors[0]
+        return first
+    share = anchor_share(adapted)
+    rest = vectors[-adapted:].astype(np.float64).mean(axis=0)
+    mean = share * vectors[0].astype(np.float64) + (1.0 - share) * rest
+    shown: NDArray[np.float32] = (mean / np.linalg.norm(mean)).astype(np.float32)
+    return shown
 
 
 def _check_vectors(template: NDArray[np.float32], samples: NDArray[np.float32]) -> None:
@@ -141,7 +154,9 @@ class Person:
     """One record of the vault, decrypted and proved.
 
     The vectors are rotated as the open vault has it: compare them with a probe only after
-    `Vault.transform()`. What has a default is told under the same name by `Head`.
+    `Vault.transform()`. `template` is the one that is searched: the `anchor`, which enrolment made,
+    together with the `adaptive` ones, which visits have added (`adaptive.py`). What has a default
+    is told under the same name by `Head`.
     """
 
     person: PersonId
@@ -152,6 +167,8 @@ class Person:
     pack: PackId
     template: NDArray[np.float32] = field(repr=False, compare=False)
     samples: NDArray[np.float32] = field(repr=False, compare=False)
+    anchor: NDArray[np.float32] = field(repr=False, compare=False)
+    adaptive: NDArray[np.float32] = field(repr=False, compare=False)
     sample_count: int
     quality: int
     consent: ConsentRecord
@@ -161,6 +178,7 @@ class Person:
     look_alikes: tuple[PersonId, ...] = ()
     last_used: str = ""
     warned_at: str = ""
+    adapted_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +231,19 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """UTC date of the last payment; empty: none yet."""
     warned_at: str = ""
     """UTC date on which they were warned that their record will be erased; empty: they were not."""
+    adapted: int = 0
+    """How many of the last `vectors` visits have added; they stand in the order of their coming."""
+    adapted_at: str = ""
+    """UTC date of the newest of them; empty: there is none."""
+
+    @property
+    def can_be(self) -> bool:
+        """Say whether the numbers fit together."""
+        return (
+            2 <= self.vectors - self.adapted <= SAMPLES_MAX + 1
+            and 0 <= self.adapted <= ADAPTIVE_MAX
+            and 1 <= self.dimension <= DIMENSION_MAX
+        )
 
 
 class Amendment(TypedDict, total=False):

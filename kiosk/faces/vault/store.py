@@ -33,8 +33,9 @@ from sqlite_utils import Database
 
 from kiosk.domain.ids import PackId, PayerAlias, PersonId
 from kiosk.faces.vault import codec, database, renew
+from kiosk.faces.vault.adaptive import Adapting
 from kiosk.faces.vault.codec import Kept, StoreKeys
-from kiosk.faces.vault.core import VaultCore, as_damage
+from kiosk.faces.vault.core import as_damage
 from kiosk.faces.vault.errors import PersonStateError, PersonUnknownError, RecordDamagedError
 from kiosk.faces.vault.records import (
     LOOK_ALIKES_MAX,
@@ -67,7 +68,7 @@ from kiosk.faces.vault.rows import (
 FOLDER_NAME = "vault"
 
 
-class Vault(VaultCore):
+class Vault(Adapting):
     """The open vault of one installation. Made by `Vault.open()`; safe to use from many threads."""
 
     def begin(self, new: NewPerson) -> PersonId:
@@ -199,6 +200,8 @@ class Vault(VaultCore):
                 vectors=len(rotated),
                 space=newest.number,
                 template=rows[0]["id"],
+                adapted=0,
+                adapted_at="",
             )
             self._rehead(person, changed, also)
             self._empty_log()
@@ -452,7 +455,9 @@ class Vault(VaultCore):
         self, known: Person, ciphertexts: tuple[bytes, ...], entry: int, at: str
     ) -> ErasureWork:
         """Say what is to be looked for: also the vectors without any rotation."""
-        shown = np.vstack([known.template, known.samples])
+        shown = np.vstack([known.anchor, known.samples])
+        if len(known.adaptive):
+            shown = np.vstack([shown, known.adaptive, known.template])
         rotation = self.transform(known.pack, shown.shape[1])
         newest = self._newest.transform(known.pack, shown.shape[1])
         vectors = shown if rotation is newest else rotation.move(shown, newest)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from kiosk.domain.evidence import PadVerdict, Reason
 from kiosk.domain.identification import Candidate, Identification, may_improve
 from kiosk.faces.vision.encoder import pooled
+from kiosk.faces.vision.lesson import Sample
 from kiosk.faces.vision.pad.passive import PadRule, PadSequence
 from kiosk.faces.vision.pipeline import pack_threshold
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from kiosk.domain.ids import PersonId
     from kiosk.faces.vision.judgement import FrameJudgement
+    from kiosk.faces.vision.quality import Quality
     from models.manifest import Pack
 
 Search = Callable[["NDArray[np.float32]"], Sequence[Candidate]]
@@ -140,6 +142,7 @@ class Prober:
         self._track = 0
         self._embeddings: list[NDArray[np.float32]] = []
         self._at_ms: list[int] = []
+        self._qualities: list[Quality | None] = []
         self._tops: list[PersonId | None] = []
         self._reasons: Counter[Reason] = Counter()
         self._seen = 0
@@ -149,6 +152,25 @@ class Prober:
     def fused(self) -> FusedProbe | None:
         """The probe, once it has enough frames; asked again after digits were given."""
         return self._fused
+
+    @property
+    def track(self) -> int:
+        """The track that is being gathered."""
+        return self._track
+
+    def samples(self) -> tuple[Sample, ...]:
+        """Return the frames of the current track that count, if they are bona fide, or nothing.
+
+        The vectors are the prober's own and are overwritten with it.
+        """
+        if self._pad.verdict is not PadVerdict.BONA_FIDE:
+            return ()
+        gathered = zip(self._at_ms, self._embeddings, self._qualities, strict=True)
+        return tuple(
+            Sample(at_ms, vector, quality)
+            for at_ms, vector, quality in gathered
+            if quality is not None
+        )
 
     def add(self, judgement: FrameJudgement) -> ProbeProgress:
         """Take one more frame."""
@@ -160,7 +182,7 @@ class Prober:
         if judgement.pad_score is not None:
             self._pad.add(judgement.pad_score)
         if judgement.embedding is not None:
-            self._take(judgement.embedding, judgement.at_ms)
+            self._take(judgement.embedding, judgement.at_ms, judgement.quality)
         if self._pad.verdict is PadVerdict.ATTACK:
             return self._progress(ProbeState.REFUSED, Reason.PAD_TEXTURE)
         return self._assess(judgement.reason, last=False)
@@ -183,15 +205,16 @@ class Prober:
         self._restart(0)
         self._reasons.clear()
 
-    def _take(self, embedding: NDArray[np.float32], at_ms: int) -> None:
+    def _take(self, embedding: NDArray[np.float32], at_ms: int, quality: Quality | None) -> None:
         candidates = self._search(embedding)
         best = max(candidates, key=lambda c: (c.score, c.person), default=None)
         self._embeddings.append(embedding)
         self._at_ms.append(at_ms)
+        self._qualities.append(quality)
         self._tops.append(None if best is None else best.person)
         if len(self._embeddings) > self._fusion.frames_max:
             self._embeddings.pop(0).fill(0.0)
-            del self._at_ms[0], self._tops[0]
+            del self._at_ms[0], self._tops[0], self._qualities[0]
         if len(self._embeddings) >= self._fusion.frames_min:
             self._fuse()
 
@@ -247,6 +270,7 @@ class Prober:
         self._track = track
         self._embeddings = []
         self._at_ms = []
+        self._qualities = []
         self._tops = []
         self._fused = None
         self._pad.change_face()
