@@ -223,16 +223,18 @@ class Eyes:
     def lessons(self, person: PersonId) -> tuple[Lesson, ...]:
         """Return what this visit could teach of somebody, their own pack's first; copies.
 
-        Nothing, unless they are who was identified, all PAD layers call them bona fide, and there
-        is as much of their last track as an enrolment needs.
+        Nothing, unless they are who was identified, no PAD layer calls them an attack, and their
+        last track has as many bona fide samples as an enrolment needs.
         """
+        pad = self._panel.liveness().verdict
         if (
             self._identified != person
             or self._identified_track != self._prober.track
-            or self._panel.liveness().verdict is not PadVerdict.BONA_FIDE
+            or pad is PadVerdict.ATTACK
         ):
             return ()
-        lesson = lesson_of(self._pack_id, self._prober.samples())
+        proven = pad is PadVerdict.BONA_FIDE
+        lesson = lesson_of(self._pack_id, self._prober.samples(), proven=proven)
         return () if lesson is None else (lesson,)
 
     def places(self) -> dict[int, Face]:

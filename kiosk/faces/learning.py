@@ -6,9 +6,12 @@
 - Anybody else, where the owner has switched it on, gets an adaptive template
   (`kiosk.domain.adaptation`).
 
-Whoever it is, their old reference must agree with the visit: for the first two with the score that
-suffices with digits, for the last with the strictest. Somebody with a look-alike, or whom a wrong
-person has paid as, is left to staff, and so is a face that is like anybody else's.
+Whoever it is, their old reference must agree with the visit: for a new pack as much as for `enrol
+again` (another session of the same person; money has verified the PIN besides), for having been
+seen live with the score that suffices with digits, for an adaptive template with the strictest. The
+last two need the word of all PAD layers, the first what an enrolment needs. Somebody with a
+look-alike, or whom a wrong person has paid as, is left to staff, and so is a face that is like
+anybody else's.
 
 A session hands in copies of its vectors and waits for nothing; they are judged by the caretaker,
 written to the vault and the audit log, and overwritten.
@@ -154,10 +157,10 @@ class Learning:
         current = None if self._tools.packs is None else self._tools.packs.current()
         if current not in {None, head.pack}:
             fresh = next((lesson for lesson in lessons if lesson.pack == current), None)
-            if fresh is not None and score >= limits.digits:
+            if fresh is not None and score >= self._same_from(own.pack):
                 self._move(person, head, fresh)
         elif head.pin_always == IMPORTED:
-            if score >= limits.digits:
+            if own.proven and score >= limits.digits:
                 self._settle(person, head)
         elif self._adapt:
             self._add(person, head, own, score, limits)
@@ -184,10 +187,10 @@ class Learning:
         self, person: PersonId, head: Head, own: Lesson, score: float, limits: Thresholds
     ) -> None:
         today = self._tools.now().astimezone(UTC).date()
-        # That they paid with the PIN, and all layers' word, is what a lesson is made for.
+        # That they paid with the PIN is what a lesson is made for.
         visit = VisitFacts(
             pin_confirmed=True,
-            bona_fide=True,
+            bona_fide=own.proven,
             pin_always=head.pin_always,
             samples=own.count,
             quality=own.quality,
@@ -209,6 +212,10 @@ class Learning:
         self._tools.audit.append(PROGRAM, "adapted", person)
         self._tools.vault.adapt(person, own.mean, today.isoformat())
         self._show(person)
+
+    def _same_from(self, pack: PackId) -> float:
+        """Return the score from which it is another session of the same person."""
+        return (self._tools.look_alike_from or self._tools.duplicate_from)(pack)
 
     def _is_like_another(self, person: PersonId, head: Head, lesson: Lesson) -> bool:
         """Say whether a lesson is like somebody else's face, known look-alikes included."""

@@ -43,6 +43,7 @@ class Lesson:
         kept: n x d: the samples that differ most.
         count: Samples that were pooled.
         quality: Their mean unified quality, 0 to 100.
+        proven: Whether all PAD layers together called the face bona fide, and not texture alone.
     """
 
     pack: PackId
@@ -50,6 +51,7 @@ class Lesson:
     kept: NDArray[np.float32] = field(repr=False, compare=False)
     count: int
     quality: int
+    proven: bool
 
     def wipe(self) -> None:
         """Overwrite the vectors."""
@@ -57,11 +59,9 @@ class Lesson:
         self.kept.fill(0.0)
 
 
-def lesson_of(
-    pack: PackId, samples: Sequence[Sample], rule: EnrolmentRule | None = None
-) -> Lesson | None:
+def lesson_of(pack: PackId, samples: Sequence[Sample], *, proven: bool = False) -> Lesson | None:
     """Make a reference of bona fide samples of one track, or none where an enrolment would not."""
-    rule = rule or EnrolmentRule()
+    rule = EnrolmentRule()
     if len(samples) < rule.samples_min:
         return None
     vectors = [sample.vector for sample in samples]
@@ -74,6 +74,7 @@ def lesson_of(
         kept=np.stack(different(vectors, mean, rule.templates_max)),
         count=len(samples),
         quality=round(float(np.mean([unified_score(sample.quality) for sample in samples]))),
+        proven=proven,
     )
 
 

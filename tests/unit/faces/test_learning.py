@@ -29,13 +29,15 @@ GOOD = Quality(70.0, 0.0, 0.57, 0.0, 0.4, 120.0, 40.0)
 LIMITS = Thresholds(0.8, 0.6, 0.4, "made")
 
 
-def lesson(seed: int = 1, pack: str = PACK, score: float = 1.0, quality: int = 80) -> Lesson:
+def lesson(
+    seed: int = 1, pack: str = PACK, score: float = 1.0, quality: int = 80, *, proven: bool = True
+) -> Lesson:
     """Return what a visit of made-up face `seed` teaches, that unlike to its reference."""
     mean = samples(seed).template
     other = np.random.default_rng(99).normal(size=len(mean))
     other -= (other @ mean) * mean
     seen = unit(score * mean + np.sqrt(1 - score**2) * unit(other))
-    return Lesson(pack, seen, vectors(seed), 4, quality)
+    return Lesson(pack, seen, vectors(seed), 4, quality, proven)
 
 
 def never() -> bool:
@@ -81,8 +83,14 @@ def test_a_clear_visit_is_searched_with_from_then_on_once_a_week(shop):
 
 @pytest.mark.parametrize(
     "unfit",
-    [lesson(score=0.79), lesson(quality=69), lesson(pack=NEW), lesson(seed=2)],
-    ids=["below the strictest threshold", "poor", "of another pack", "somebody else"],
+    [
+        lesson(score=0.79),
+        lesson(quality=69),
+        lesson(pack=NEW),
+        lesson(seed=2),
+        lesson(proven=False),
+    ],
+    ids=["below the strictest threshold", "poor", "of another pack", "somebody else", "not proven"],
 )
 def test_what_is_not_clear_adds_nothing(shop, unfit):
     """The strictest threshold against the anchor, the quality of the enrolment, the same pack."""
@@ -111,6 +119,7 @@ def test_people_who_are_left_to_staff_learn_nothing(shop):
 def test_somebody_of_the_old_pack_is_moved_by_a_visit(shop):
     """The new reference is what the new pack saw; the queue shrinks, also without adaptation."""
     ada, ben = shop.enrol(1).person, shop.enrol(2).person
+    shop.tools = dataclasses.replace(shop.tools, look_alike_from=lambda _pack: 0.6)
     shop.room.name = "mobileface"
     assert 2 == shop.ask(ShowQueue()).waiting
     assert [] == learn(shop, ada, lesson(), adapt=False)
@@ -131,6 +140,7 @@ def test_somebody_who_was_imported_has_been_seen_live(shop, score, reason):
     ada = shop.enrol(1).person
     shop.vault.amend(ada, pin_always="imported")
 
+    assert [] == learn(shop, ada, lesson(proven=False), adapt=False)
     told = learn(shop, ada, lesson(score=score), adapt=False)
     assert ([] if reason else ["imported_seen"]) == told
     assert reason == shop.vault.head(ada).pin_always
