@@ -1,4 +1,5 @@
-"""What faces does beside its customers: proofs of erasures, renewed templates, who is unused.
+"""What faces does beside its customers: proofs of erasures, renewed templates, who is unused,
+and the vault's log.
 
 One thread, one thing after another, each in short steps that leave the vault to everybody else in
 between. Whatever is cut off here goes on at the next start.

@@ -148,6 +148,7 @@ class FacesProcess:
                 lambda stopping: renew_on(self._vault, stopping),
                 self._desk.retention.care,
                 self._learning.care,
+                lambda _: self._vault.move_log(),
             )
         )
         self._courier = threading.Thread(target=self._deliver, name="outbox")

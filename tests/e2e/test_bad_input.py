@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import sqlite3
 from pathlib import Path
 
 import cv2
@@ -165,13 +167,15 @@ def test_keys_that_do_not_open(installation: Path, smiletill: Smiletill, tmp_pat
 def test_damaged_vault_is_refused_and_left_alone(
     installation: Path, smiletill: Smiletill, tmp_path: Path
 ) -> None:
-    """A vault with flipped bytes starts nothing and is not touched."""
+    """A vault with one flipped byte in a person's template starts nothing and is not touched."""
     copy = tmp_path / "copy"
     shutil.copytree(installation, copy)
     vault = copy / "vault" / "vault.db"
+    with contextlib.closing(sqlite3.connect(vault)) as raw:
+        (record,) = raw.execute("SELECT record FROM template LIMIT 1").fetchone()
     damaged = bytearray(vault.read_bytes())
-    for at in range(len(damaged) // 2, len(damaged) // 2 + 4_000):
-        damaged[at] ^= 0x5A
+    at = damaged.index(record)
+    damaged[at + len(record) // 2] ^= 0x5A
     vault.write_bytes(damaged)
     before = vault.read_bytes()
     call = smiletill("enrol", "list", "--data", copy, "--json")

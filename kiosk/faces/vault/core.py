@@ -122,6 +122,17 @@ class VaultCore:
                 raise
             self._census = census
 
+    def move_log(self) -> None:
+        """Move what enrolments left in the log into the database, while nobody waits for it.
+
+        Without this, each 256 pages of log make one enrolment or another wait for the disk.
+
+        Raises:
+            VaultUnusableError: The disk refuses; the log stays and nothing is lost.
+        """
+        with self._turn, database.sqlite_errors():
+            database.move_wal(self._database)
+
     def transform(self, pack: PackId, dimension: int) -> Transform:
         """Return the rotation to bring a probe under before it is compared with what is in here.
 

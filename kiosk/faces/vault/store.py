@@ -14,8 +14,9 @@ Invariants:
 - A census sealed under the store's key counts the people and the waiting messages and binds their
   ids, versions and keys: a row that vanished, came back or was exchanged is damage, not silence.
 - Whatever takes something away - erasing, replacing, changing keys - empties the log into the
-  database before it returns. Enrolment only adds, and leaves the log to the next of these: emptying
-  it each time would make an enrolment six times a raw durable insert (measured).
+  database before it returns. Enrolment only adds, and leaves the log to the next of these or to
+  `move_log()`: emptying it each time would make an enrolment six times a raw durable insert
+  (measured).
 - An open vault keeps all vectors that it hands out under one rotation until it is closed, also
   while `renew()` puts another one on the disk: the gallery needs no refilling.
 """

@@ -128,6 +128,21 @@ def test_the_log_is_empty_after_whatever_takes_something_away(folder):
             assert 0 == log.stat().st_size
 
 
+def test_a_moved_log_leaves_everybody_in_the_database_itself(folder):
+    """After `move_log()` the database alone, without its log, holds whoever was enrolled."""
+    with Vault.open(folder, STORE_KEY) as vault:
+        before = (folder / "vault.db").read_bytes()
+        person = enrol(vault, 1)
+        assert before == (folder / "vault.db").read_bytes(), "it was in the log only"
+        vault.move_log()
+        alone = folder.parent / "alone"
+        alone.mkdir()
+        (alone / "vault.db").write_bytes((folder / "vault.db").read_bytes())
+        with Vault.open(alone, STORE_KEY) as copy:
+            assert (person,) == copy.ids()
+            assert vault.census() == copy.census()
+
+
 def test_only_the_owner_may_read_the_files(folder):
     """No file is open to other users of the machine."""
     fill(folder, 1)
