@@ -3,7 +3,9 @@
 - open: `Vault.open()` with every record proved, beside reading the same rows with bare sqlite and
   the same number of AES-256-GCM openings of the same sizes, each under a key of its own;
 - enrol: `begin()` and `activate()` (the PIN's hash is money's), beside one durable insert of the
-  same number of bytes into a plain table; in turn, so that a busy neighbour slows both;
+  same number of bytes at the end of a plain table, and beside bare sqlite that writes rows of the
+  same sizes to random places of a copy of the file in the same two durable steps; in turn, so that
+  a busy neighbour slows all; and the pages that one enrolment writes to the log;
 - file: the file as enrolment left it, beside the sealed bytes in it;
 - erase: from the call to keys and rows gone and the log cut to nothing;
 - proof: the search of all files, and what a customer who pays meanwhile waits for the vault.
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import shutil
 import sqlite3
 import statistics
 import tempfile
@@ -28,7 +31,7 @@ import numpy as np
 from tqdm import tqdm
 
 from kiosk.domain.ids import PackId, PayerAlias, PersonId
-from kiosk.faces.vault.codec import PARTS
+from kiosk.faces.vault.codec import PARTS, ROW_ID_BITS
 from kiosk.faces.vault.database import FILE_NAME, PAGE_BYTES
 from kiosk.faces.vault.envelope import KEY_BYTES, NONCE_BYTES, TAG_BYTES, cipher
 from kiosk.faces.vault.erase import LeftoverSearch
@@ -38,6 +41,8 @@ from kiosk.faces.vault.store import FOLDER_NAME, Vault
 PACK = PackId("bench@1")
 BATCH = 500
 ENROLMENTS = 200
+COUNTED = 20
+"""Enrolments whose pages in the log are counted."""
 ERASURES = 20
 OPENINGS = 3
 BARE_SAMPLE = 2_000
@@ -190,9 +195,10 @@ def _enrolling(
     """Compare an enrolment with one durable insert of as many bytes."""
     _, sizes = _payload(folder / FILE_NAME)
     blob = secrets.token_bytes(sum(sizes))
-    ours, floor = [], []
+    ours, floor, alike, pages = [], [], [], []
     with (
         contextlib.closing(_raw_table(data_dir / "raw.db")) as raw,
+        contextlib.closing(_bare_copy(folder / FILE_NAME, data_dir / "copy.db")) as copy,
         Vault.open(folder, key) as vault,
     ):
 
@@ -201,17 +207,73 @@ def _enrolling(
             raw.execute("INSERT INTO raw (record) VALUES (?)", [blob])
             raw.execute("COMMIT")
 
+        steps = _bare_steps(copy)
         for _ in range(ENROLMENTS):
             new = next(people)
             ours.append(_timed(lambda new=new: vault.activate(vault.begin(new))))  # type: ignore[misc]
             floor.append(_timed(insert))
-    for path in data_dir.glob("raw.db*"):
-        path.unlink()
+            alike.append(_timed(lambda: next(steps)))
+        for _ in range(COUNTED):
+            vault.shrink()  # it empties the log
+            vault.activate(vault.begin(next(people)))
+            log = (folder / f"{FILE_NAME}-wal").stat().st_size
+            pages.append(log // PAGE_BYTES)  # heads of frames are too small to count as pages
+    for pattern in ("raw.db*", "copy.db*"):
+        for path in data_dir.glob(pattern):
+            path.unlink()
+    middle = statistics.median(ours)
     return {
         "enrol_ms": _milliseconds(ours),
+        "enrol_log_pages": round(statistics.mean(pages), 1),
         "raw_insert_ms": _milliseconds(floor),
-        "enrol_ratio": round(statistics.median(ours) / statistics.median(floor), 2),
+        "enrol_ratio": round(middle / statistics.median(floor), 2),
+        "enrol_ratio_of_means": round(statistics.mean(ours) / statistics.mean(floor), 2),
+        "same_rows_ms": _milliseconds(alike),
+        "same_rows_ratio": round(middle / statistics.median(alike), 2),
     }
+
+
+def _bare_copy(path: Path, goal: Path) -> sqlite3.Connection:
+    """Open a copy of a closed vault with nothing but what makes a change durable."""
+    shutil.copyfile(path, goal)
+    bare = sqlite3.connect(goal, isolation_level=None)
+    bare.execute("PRAGMA journal_mode = WAL")
+    bare.execute("PRAGMA synchronous = FULL")
+    return bare
+
+
+def _bare_steps(bare: sqlite3.Connection) -> Iterator[None]:
+    """Write somebody's rows and then change their head, at each step, with random bytes."""
+    tables = (*PARTS, "person")
+    like = {}
+    for table in tables:
+        record = "head" if table == "person" else "record"
+        sizes = bare.execute(f"SELECT wrapped_key, {record} FROM {table} LIMIT 1")  # noqa: S608
+        like[table] = [secrets.token_bytes(len(value)) for value in sizes.fetchone()]
+    people, chunks = (
+        bare.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]  # noqa: S608
+        for table in ("person", "template")
+    )
+    (last,) = bare.execute("SELECT MAX(id) FROM person").fetchone()
+    (census,) = bare.execute("SELECT census FROM store").fetchone()
+    while True:
+        last += 1
+        bare.execute("BEGIN IMMEDIATE")
+        for table in PARTS:
+            first = 1 + secrets.randbits(ROW_ID_BITS)
+            for at in range(chunks // people if table == "template" else 1):
+                row = [first + at, *like[table]]
+                bare.execute(f"INSERT INTO {table} VALUES (?, ?, ?)", row)  # noqa: S608
+        person = f"p{secrets.token_hex(8)}"
+        bare.execute("INSERT INTO person VALUES (?, ?, 1, ?, ?)", [last, person, *like["person"]])
+        bare.execute("UPDATE store SET census = ?", [census])
+        bare.execute("COMMIT")
+        bare.execute("BEGIN IMMEDIATE")
+        change = [like["person"][1], last]
+        bare.execute("UPDATE person SET version = 2, head = ? WHERE id = ?", change)
+        bare.execute("UPDATE store SET census = ?", [census])
+        bare.execute("COMMIT")
+        yield
 
 
 def _raw_table(path: Path) -> sqlite3.Connection:

@@ -1,5 +1,4 @@
-"""What faces does beside its customers: proofs of erasures, renewed templates, who is unused,
-and the vault's log.
+"""What faces does beside its customers: proofs of erasures, renewals, who is unused, the log.
 
 One thread, one thing after another, each in short steps that leave the vault to everybody else in
 between. Whatever is cut off here goes on at the next start.
