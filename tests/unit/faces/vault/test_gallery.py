@@ -26,6 +26,8 @@ def person(number: int, *, pack: PackId = PACK, phone: str | None = None) -> Per
         pack=pack,
         template=new.template,
         samples=new.samples,
+        anchor=new.template,
+        adaptive=new.samples[:0],
         sample_count=new.sample_count,
         quality=new.quality,
         consent=new.consent,
