@@ -1,7 +1,7 @@
 """The settings of one installation: read from `settings.toml`, checked strictly, with defaults.
 
 Nothing secret and no threshold of the eyes lives here: keys come from the environment, thresholds
-from the model pack and the policy.
+from the model pack and the policy. docs/settings.md lists every key (a test compares).
 """
 
 from __future__ import annotations
@@ -237,5 +237,5 @@ def _read(path: Path, kind: type[_File]) -> _File | None:
         raise BadInputError(
             f"{path.name} cannot be used: {error}.",
             code="settings_bad",
-            mend="Mend or remove the file; docs name every key.",
+            mend="Mend or remove the file; docs/settings.md names every key.",
         ) from error

@@ -1,9 +1,40 @@
 """What an owner may write into settings.toml."""
 
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
 import pytest
 
 from kiosk.domain.errors import BadInputError
-from kiosk.settings import load_settings
+from kiosk.settings import PolicyFile, Settings, load_settings
+
+PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
+
+
+def keys_of(settings: msgspec.Struct, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield each key of a file as it is documented, with its default."""
+    for name in settings.__struct_fields__:
+        value = getattr(settings, name)
+        if isinstance(value, msgspec.Struct):
+            yield from keys_of(value, f"{before}{name}.")
+        else:
+            # Strings, numbers, truths and empty tables look the same in JSON and in TOML.
+            yield before + name, msgspec.json.encode(value).decode()
+
+
+@pytest.mark.parametrize(
+    ("file", "settings"), [("settings.toml", Settings()), ("policy.toml", PolicyFile())]
+)
+def test_the_page_of_settings_names_every_key_and_its_default(file, settings):
+    """No key is missing there, none is made up, and each default is the one in force."""
+    part = PAGE.read_text().split(f"\n## {file}\n")[1].split("\n## ")[0]
+
+    told = re.findall(r"^\| `([a-z_.]+)` \| `([^`]*)` \| \S", part, re.MULTILINE)
+
+    assert sorted(told) == sorted(keys_of(settings))
 
 
 @pytest.mark.parametrize(
