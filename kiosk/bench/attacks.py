@@ -2,9 +2,14 @@
 
 Sessions are drawn from a seed, judged by the sandbox pack's networks and all PAD layers, and
 played to their end, so that one can see which layers caught what, not only which was first.
-Accepted is a session that would be charged without a PIN: texture, stream, context and light
-bona fide, the consent smile given in answer to the question, nothing called an attack, and one
-track from the first verdict to the consent.
+Two questions, each as the kiosk would answer it on any frame from the amount's appearance on, so
+that an attack that is seen later does not count as caught:
+- accepted: would 40.00 be charged without a PIN? Texture, stream, context and light bona fide, and
+  a face that blinked or smiled in answer to the question.
+- accepted for a small sum: would 12.50? Texture bona fide, and no layer that called it an attack.
+Neither, once the track has changed. Turn and the command of an exposure are shown besides and
+decide nothing, as the kiosk asks for neither. Identification, digits and amounts are left out:
+the person shown is always taken to be a customer.
 
 A regression test of the checks and no error rate: attacks and checks are by the same hands.
 The same seed gives the same result, whatever the number of processes.
@@ -24,10 +29,11 @@ from tqdm import tqdm
 
 from kiosk.bench.rates import upper95
 from kiosk.domain.evidence import PadVerdict
-from kiosk.domain.pad import ACTIVE, ALWAYS, ERROR_BUDGET, Layer, LayerVerdict
+from kiosk.domain.pad import ALWAYS, ERROR_BUDGET, Layer, LayerVerdict, combine
 from kiosk.faces.camera.port import Frame
 from kiosk.faces.vision.pad.panel import Panel
 from kiosk.faces.vision.pad.sight import CameraFacts, sight_of
+from kiosk.faces.vision.pad.stream import StreamLayer
 from kiosk.faces.vision.pipeline import Pipeline, PipelineLimits
 from kiosk.faces.vision.prober import pad_rule
 from kiosk.sandbox.people.attacks.species import BONA_FIDE, SPECIES, take_of
@@ -43,6 +49,10 @@ NOTE = (
 )
 ENCODE_EVERY_MS = 200
 TRACKER = "tracker"
+TURN_BEGINS_MS = 250
+"""Nobody begins to turn sooner after being asked; another face before that was there by itself."""
+EXPOSURE = "exposure"
+"""Finder of streams that do not follow a command of exposure, which the kiosk does not give."""
 PROCESSES_MAX = 8
 
 
@@ -53,11 +63,14 @@ class Played:
     Args:
         species: What it was.
         number: Which.
-        accepted: Whether it would have been charged without a PIN.
-        attacks: Layers that called it an attack (and `tracker`, for another face), in order.
+        accepted: Whether a large sum would have been charged without a PIN.
+        accepted_small: Whether a small one would have been.
+        attacks: Layers that called it an attack (and `tracker`, for another face, `exposure`, for a
+            stream that did not follow one), in order.
         open: Layers that had not said bona fide at the end, though they had run.
         unable: Layers that could not run.
         why: Each layer's code at the end.
+        lost_in_turn: Whether the face was lost in the turn that the kiosk does not ask for.
     """
 
     species: str
@@ -67,11 +80,14 @@ class Played:
     open: tuple[str, ...]
     unable: tuple[str, ...]
     why: tuple[str, ...]
+    accepted_small: bool = False
+    lost_in_turn: bool = False
 
     @property
     def refused(self) -> bool:
         """Say whether nothing, not even a PIN, would have let it through."""
-        return bool(self.attacks) or bool(set(self.open) & {layer.value for layer in ALWAYS})
+        waiting = set(self.open) & {layer.value for layer in ALWAYS}
+        return bool(self.attacks) or (bool(waiting) and not self.lost_in_turn)
 
 
 def measure(
@@ -121,53 +137,88 @@ class Theatre:
         """Play one session to its end."""
         cues, take = take_of(species, number, seed, self._crowd)
         self._pipeline.wipe()
-        panel = Panel(pad_rule(self._pack), CameraFacts(true_clock=True, lit=True, exposure=True))
-        changed = _watch(take, cues, self._pipeline, panel)
-        return _played(species, number, panel, changed=changed)
+        panel = Panel(pad_rule(self._pack), CameraFacts(true_clock=True, lit=True, exposure=False))
+        return _played(species, number, panel, _watch(take, cues, self._pipeline, panel))
 
 
-def _watch(take: Take, cues: Cues, pipeline: Pipeline, panel: Panel) -> bool:
-    """Show every frame to the panel; return whether the face changed after it was known."""
+@dataclass(slots=True)
+class _Seen:
+    """What came up on the way.
+
+    Args:
+        exposure: Looks for the change of the exposure.
+        changed: Whether the face changed after it was known.
+        turned: Whether it did so only after it was asked to turn.
+        large: Whether a large sum could have been charged at some moment.
+        small: Whether a small one could.
+    """
+
+    exposure: StreamLayer
+    changed: bool = False
+    turned: bool = False
+    large: bool = False
+    small: bool = False
+
+    def ask(self, panel: Panel) -> None:
+        """Ask what the kiosk would do now, if the customer agreed."""
+        reports = [report for report in panel.reports() if report.layer is not Layer.TURN]
+        liveness = combine(reports)
+        texture = panel.texture.report().verdict is LayerVerdict.BONA_FIDE
+        if self.changed or not texture or liveness.verdict is PadVerdict.ATTACK:
+            return
+        self.small = True
+        if liveness.is_strong and Layer.MOVEMENT in liveness.proven:
+            self.large = True
+
+
+def _watch(take: Take, cues: Cues, pipeline: Pipeline, panel: Panel) -> _Seen:
+    """Show every frame to the panel."""
+    seen = _Seen(StreamLayer(CameraFacts(true_clock=True, lit=True, exposure=True)))
     panel.light.begin(cues.light)
     prompts: list[tuple[int, Callable[[int], None]]] = sorted(
         [
-            (cues.exposure_at_ms, lambda at: panel.stream.command_exposure(at, cues.exposure)),
+            (cues.exposure_at_ms, lambda at: seen.exposure.command_exposure(at, cues.exposure)),
             (cues.smile_at_ms, panel.movement.ask),
             (cues.turn_at_ms, lambda at: panel.turn.ask(at, cues.turn_side)),
         ],
         key=lambda prompt: prompt[0],
     )
     known: int | None = None
-    changed = False
     for index, shot in enumerate(take.shots()):
         while prompts and prompts[0][0] <= shot.at_ms:
             at_ms, prompt = prompts.pop(0)
             prompt(at_ms)
         frame = Frame(shot.image, index, shot.at_ms)
         judgement = pipeline.judge(frame)
-        panel.add(sight_of(frame, judgement))
+        sight = sight_of(frame, judgement)
+        panel.add(sight)
+        seen.exposure.add(sight)
         verdict = panel.texture.report().verdict
         if known is None and verdict is LayerVerdict.BONA_FIDE:
             known = judgement.track
-        changed = changed or known not in {None, judgement.track}
-    return changed
+        if not seen.changed and known not in {None, judgement.track}:
+            seen.changed = True
+            seen.turned = shot.at_ms > cues.turn_at_ms + TURN_BEGINS_MS
+        if shot.at_ms >= cues.smile_at_ms:
+            seen.ask(panel)
+    return seen
 
 
-def _played(species: str, number: int, panel: Panel, *, changed: bool) -> Played:
+def _played(species: str, number: int, panel: Panel, seen: _Seen) -> Played:
     reports = panel.reports()
 
     def who(verdict: LayerVerdict) -> tuple[str, ...]:
         return tuple(report.layer.value for report in reports if report.verdict is verdict)
 
-    attacks = who(LayerVerdict.ATTACK) + ((TRACKER,) if changed else ())
-    liveness = panel.liveness(needed=ALWAYS | ACTIVE)
+    attacks = who(LayerVerdict.ATTACK) + ((TRACKER,) if seen.changed and not seen.turned else ())
+    if "stream" not in attacks and seen.exposure.report().verdict is LayerVerdict.ATTACK:
+        attacks += (EXPOSURE,)
     return Played(
         species=species,
         number=number,
-        accepted=liveness.verdict is PadVerdict.BONA_FIDE
-        and liveness.is_strong
-        and Layer.MOVEMENT in liveness.proven
-        and not changed,
+        accepted=seen.large,
+        accepted_small=seen.small,
+        lost_in_turn=seen.turned,
         attacks=attacks,
         open=who(LayerVerdict.UNDECIDED),
         unable=who(LayerVerdict.COULD_NOT_RUN),
@@ -209,11 +260,16 @@ def report(played: Sequence[Played], seed: int) -> dict[str, Any]:
             "by_species": {name: _species(group) for name, group in _groups(attacks).items()},
         },
         "accepted_attacks": accepted,
+        "accepted": accepted,
+        "accepted_upper95": round(upper95(accepted, len(attacks)), 4),
+        "accepted_small_sum_without_pin": sum(one.accepted_small for one in attacks),
         "bona_fide": {
             "n": len(live),
             "accepted": sum(one.accepted for one in live),
+            "accepted_small_sum_without_pin": sum(one.accepted_small for one in live),
             "refused": refused,
             "asked_for_a_pin": sum(not one.accepted and not one.refused for one in live),
+            "lost_in_turn": sum(one.lost_in_turn for one in live),
             "refused_upper95": round(upper95(refused, len(live)), 4),
             "refused_by": _count(one.attacks or one.open for one in live if one.refused),
             "not_accepted_for": _count(
@@ -230,7 +286,8 @@ def in_words(told: dict[str, Any]) -> str:
     for name, found in told["sequences"]["by_species"].items():
         caught = ", ".join(f"{layer} {n}" for layer, n in found["called_by"].items()) or "nobody"
         lines.append(
-            f"  {name}: {found['accepted']} of {found['n']} accepted;"
+            f"  {name}: {found['accepted']} of {found['n']} accepted,"
+            f" {found['accepted_small_sum_without_pin']} for a small sum;"
             f" called an attack by {caught}; {found['only_not_proven']} only not proven"
         )
     live = told["bona_fide"]
@@ -251,7 +308,7 @@ def plot(told: dict[str, Any], path: Path) -> None:
 
     figure, axes = subplots()
     species = told["sequences"]["by_species"]
-    layers = [layer.value for layer in Layer] + [TRACKER]
+    layers = [layer.value for layer in Layer] + [TRACKER, EXPOSURE]
     shares = [
         [found["called_by"].get(layer, 0) / found["n"] for layer in layers]
         for found in species.values()
@@ -280,6 +337,7 @@ def _species(group: Sequence[Played]) -> dict[str, Any]:
         "n": len(group),
         "accepted": accepted,
         "accepted_upper95": round(upper95(accepted, len(group)), 4),
+        "accepted_small_sum_without_pin": sum(one.accepted_small for one in group),
         "called_by": _count(one.attacks for one in group),
         "first": _count(one.attacks[:1] for one in group),
         "only_not_proven": sum(not one.accepted and not one.attacks for one in group),

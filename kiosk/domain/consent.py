@@ -42,6 +42,9 @@ class SmileRule:
     """How long the smile must last (ARCHITECTURE.md, "How a payment flows", 6)."""
     gap_ms_max: int = 400
     """Longest silence between two scores; a longer one is a lost face."""
+    reaction_ms_min: int = 200
+    """A smile that begins sooner after the amount appeared was not an answer to it: simple visual
+    reactions take 200 ms and more. It still is a consent, but no sign of life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,11 @@ class SmileGauge:
             since = at_ms if seen.smiling_since_ms is None else seen.smiling_since_ms
             return dataclasses.replace(seen, last_at_ms=at_ms, smiling_since_ms=since)
         return dataclasses.replace(seen, last_at_ms=at_ms, smiling_since_ms=None)
+
+    def answers(self, shown_ms: int, rule: SmileRule) -> bool:
+        """Say whether the smile began no sooner after the amount than a person can react."""
+        since = self.smiling_since_ms
+        return since is not None and since - shown_ms >= rule.reaction_ms_min
 
     def held(self, rule: SmileRule) -> float:
         """Tell how much of the hold has been reached, 0 to 1; at 1 the customer has agreed."""

@@ -134,6 +134,16 @@ def rows_for_liveness(
     return _asking(policy.liveness_unproven, "liveness_unproven")
 
 
+def rows_for_stillness(amount: Money, policy: StepUpPolicy) -> tuple[Requirement, ...]:
+    """List what is asked when a face agrees that was not seen to move as no mask does.
+
+    A mask is lit like a face, so that the light does not stand in for it.
+    """
+    if not amount.exceeds(policy.unproven_max):
+        return ()
+    return _asking(policy.liveness_unproven, "liveness_unproven")
+
+
 def rows_for_tries(tries_used: int, policy: StepUpPolicy) -> tuple[Requirement, ...]:
     """List what is asked when earlier sessions of the same bill came to nothing."""
     return _asking(policy.failed_tries, "failed_tries") if tries_used > policy.tries_max else ()

@@ -128,9 +128,13 @@ class AmountShown(Event):
 
 @dataclass(frozen=True, slots=True)
 class SmileSampled(Event):
-    """The expression score of the newest frame, 0 to 1; None if it had no usable face."""
+    """The expression score of the newest frame, 0 to 1; None if it had no usable face.
+
+    `moved` says that this face has been seen to move as no rigid one does (a blink).
+    """
 
     score: float | None
+    moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from kiosk.domain.evidence import PadVerdict
 from kiosk.domain.identification import Identification
 from kiosk.domain.lightcode import LightPlan
-from kiosk.domain.pad import UNKNOWN_LIVENESS, Liveness
+from kiosk.domain.pad import UNKNOWN_LIVENESS, Layer, Liveness
 from kiosk.domain.session import events as ev
 from kiosk.domain.session.state import Phase
 
@@ -40,5 +40,6 @@ def meaning(look: Look, phase: Phase, at_ms: int) -> ev.Event | None:
     if look.track_changed:
         return ev.TrackChanged(at_ms)
     if phase is Phase.CONFIRMING:
-        return ev.SmileSampled(at_ms, look.smile)
+        moved = Layer.MOVEMENT in look.liveness.proven
+        return ev.SmileSampled(at_ms, look.smile, moved=moved)
     return None

@@ -15,12 +15,12 @@ from __future__ import annotations
 import dataclasses
 from typing import assert_never
 
-from kiosk.domain.consent import Basis, ConsentKind, SmileRule
+from kiosk.domain.consent import Basis, ConsentKind, SmileGauge, SmileRule
 from kiosk.domain.evidence import PAD_CODES, PadVerdict
 from kiosk.domain.identification import Decision, Identification
 from kiosk.domain.mandate import limit_refusal
 from kiosk.domain.order import Order, Outcome
-from kiosk.domain.pad import UNKNOWN_LIVENESS
+from kiosk.domain.pad import UNKNOWN_LIVENESS, Layer
 from kiosk.domain.session import effects as fx
 from kiosk.domain.session import events as ev
 from kiosk.domain.session.state import Phase, Session, SessionLimits
@@ -32,6 +32,7 @@ from kiosk.domain.stepup import (
     rows_for_liveness,
     rows_for_payment,
     rows_for_person,
+    rows_for_stillness,
     rows_for_tries,
     rows_in_trial,
 )
@@ -358,6 +359,7 @@ def _forget_face(session: Session) -> Session:
         verdict=None,
         basis=None,
         amount_shown=False,
+        moved=False,
         pressed_ms=session.now_ms if session.pressed_ms is None else session.pressed_ms,
     )
     return _enter(forgotten, Phase.PHONE)
@@ -369,17 +371,29 @@ def _forget_face(session: Session) -> Session:
 def _confirm(session: Session, event: ev.Event) -> Step:
     match event:
         case ev.AmountShown():
-            return dataclasses.replace(session, amount_shown=True), ()
-        case ev.SmileSampled(score=score) if session.amount_shown:
+            return dataclasses.replace(session, amount_shown=True, shown_ms=session.now_ms), ()
+        case ev.SmileSampled(score=score, moved=moved) if session.amount_shown:
             gauge = session.gauge.after(score, session.now_ms, session.smile_rule)
-            session = dataclasses.replace(session, gauge=gauge)
+            session = dataclasses.replace(session, gauge=gauge, moved=session.moved or moved)
             if gauge.held(session.smile_rule) >= 1.0:
-                return _send(session, ConsentKind.SMILE)
+                alive = gauge.answers(session.shown_ms, session.smile_rule)
+                return _agree(session, ConsentKind.SMILE, alive=alive)
             return session, ()
         case ev.Tapped() if session.amount_shown:
-            return _send(session, ConsentKind.TAP)
+            alive = session.moved or Layer.MOVEMENT in session.liveness.proven
+            return _agree(session, ConsentKind.TAP, alive=alive)
         case _:
             return session, ()
+
+
+def _agree(session: Session, consent: ConsentKind, *, alive: bool) -> Step:
+    """Send, or have the PIN stand in for a movement that was not seen; then ask again."""
+    if not alive and session.basis is Basis.FACE:
+        asked = _want(session, rows_for_stillness(session.order.amount, session.policy))
+        if _open_factors(asked):
+            # The amount is shown anew, so that the consent is to what is seen then.
+            return _next(dataclasses.replace(asked, amount_shown=False, gauge=SmileGauge()))
+    return _send(session, consent)
 
 
 def _send(session: Session, consent: ConsentKind) -> Step:

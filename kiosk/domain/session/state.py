@@ -95,6 +95,10 @@ class Session:
     basis: Basis | None = None
 
     amount_shown: bool = False
+    shown_ms: int = 0
+    """When it was."""
+    moved: bool = False
+    """The face has moved as no mask does."""
     gauge: SmileGauge = field(default_factory=SmileGauge)
     consent: ConsentKind | None = None
     sent: bool = False

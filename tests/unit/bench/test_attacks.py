@@ -82,6 +82,22 @@ def test_the_report_says_who_caught_what_and_what_it_is_not():
     mask = told["sequences"]["by_species"]["mask"]
     assert (mask["accepted"], mask["not_proven"]) == (1, {"movement": 1})
     assert told["sequences"]["by_species"]["frozen_frame"]["first"] == {"stream": 1}
+    assert mask["accepted_small_sum_without_pin"] == 0
     assert told["bona_fide"]["asked_for_a_pin"] == 1
     assert told["bona_fide"]["refused_by"] == {"context": 1, "texture": 1}
     assert len(SPECIES) == 12
+
+
+def test_small_sums_and_faces_lost_in_a_turn_are_counted_by_themselves():
+    """A mask that is charged 12.50 is no accepted one; the kiosk asks nobody to turn."""
+    nobody = ()
+    told = report(
+        [
+            Played("mask", 0, False, nobody, ("movement",), nobody, nobody, accepted_small=True),
+            Played(BONA_FIDE, 0, True, nobody, ("texture",), nobody, nobody, lost_in_turn=True),
+        ],
+        seed=1,
+    )
+
+    assert (told["accepted"], told["accepted_small_sum_without_pin"]) == (0, 1)
+    assert (told["bona_fide"]["refused"], told["bona_fide"]["lost_in_turn"]) == (0, 1)

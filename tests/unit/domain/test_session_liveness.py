@@ -122,3 +122,73 @@ def test_another_face_ends_it():
     assert event == ev.TrackChanged(900)
     session, _ = play(*recognised(SHINING), event, order=LARGE)
     assert (session.outcome, session.reason) == (Outcome.NOT_PAID, "person_changed")
+
+
+AT_AMOUNT = (*recognised(STRONG), ev.AmountShown(420))
+STILL = ev.SmileSampled(600, 0.1)
+MOVED = ev.SmileSampled(600, 0.1, moved=True)
+
+
+def smiled(since_ms):
+    return [ev.SmileSampled(at, 0.9) for at in range(since_ms, since_ms + 501, 100)]
+
+
+@pytest.mark.parametrize(
+    "consent",
+    [
+        [STILL, ev.Tapped(900)],
+        [ev.SmileSampled(450, 0.1), *smiled(500)],
+    ],
+    ids=["the button", "a smile that began before anybody could have read the amount"],
+)
+def test_a_face_that_did_not_move_is_asked_for_the_pin(consent):
+    """A mask is lit like a face: above the lowered sum the light alone is not enough."""
+    session, done = play(*AT_AMOUNT, *consent, order=LARGE)
+
+    assert session.phase is Phase.PIN
+    assert [row.reason for row in session.wanted] == ["liveness_unproven"]
+    assert not any(isinstance(effect, fx.Authorise) for effect in done)
+
+
+def test_the_pin_stands_in_for_a_movement_and_the_consent_is_given_anew():
+    """The amount is shown again, and the button then sends."""
+    known = [ev.Tapped(900), ev.PinTyped(2_000, "135790")]
+    known.append(ev.PinJudged(2_100, verified=True, token="t"))
+    session, _ = play(*AT_AMOUNT, *known, ev.Tapped(2_150), order=LARGE)
+    assert session.phase is Phase.CONFIRMING
+
+    session, _ = play(*AT_AMOUNT, *known, ev.AmountShown(2_150), ev.Tapped(2_900), order=LARGE)
+    assert session.phase is Phase.AUTHORISING
+
+
+BLINKED = Liveness(PadVerdict.BONA_FIDE, None, proven=ALWAYS | {Layer.LIGHT, Layer.MOVEMENT})
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [*AT_AMOUNT, MOVED, ev.Tapped(900)],
+        [*recognised(BLINKED), ev.AmountShown(420), ev.Tapped(900)],
+        [*AT_AMOUNT, STILL, *smiled(700)],
+    ],
+    ids=["blinked meanwhile", "blinked before", "smiled in answer"],
+)
+def test_who_blinked_or_smiled_needs_no_pin(events):
+    """The button is equal to the smile."""
+    session, _ = play(*events, order=LARGE)
+
+    assert session.phase is Phase.AUTHORISING
+
+
+def test_the_button_needs_nothing_more_for_a_small_sum():
+    """As before."""
+    session, _ = play(*AT_AMOUNT, ev.Tapped(900), order=SMALL)
+
+    assert session.phase is Phase.AUTHORISING
+
+
+def test_a_look_tells_whether_the_face_has_moved():
+    """From the layers' word."""
+    look = Look(PadVerdict.BONA_FIDE, None, "", smile=0.2, liveness=BLINKED)
+
+    assert meaning(look, Phase.CONFIRMING, 5) == ev.SmileSampled(5, 0.2, moved=True)

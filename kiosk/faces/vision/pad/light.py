@@ -64,11 +64,20 @@ class LightRule:
     """Share that steps of any colour at the plan's times explain, from which something answers."""
     other_strength_min: float = 0.012
     """Deviation of the skin's colour, in logarithm, from which that is not chance."""
+    other_strength_max: float = 0.08
+    """Most that a screen can do to it: a third of the room's light, in pale colours, is .06. More
+    is a smile's teeth, a hand, or skin at the end of the sensor's range (.15 in one of 97 genuine
+    sessions), and is no answer of any order."""
     other_lead_min: float = 0.5
     """By how much such steps must explain more than the plan's own order.
 
     A head that turns changes the skin's mean colour too: in one of 15 genuine sessions of the
     simulation steps explained .85 and the plan .42, and lower limits called it an attack."""
+    other_jump_min: float = 0.08
+    """By how much such steps must explain more than a smooth curve of as many terms: a screen's
+    colours jump, a turning head does not. Simulated replays .11 to .2, a turned mask .03."""
+    other_best_min: float = 0.1
+    """By how much the best other order must explain more than the plan's own."""
 
 
 class LightLayer:
@@ -154,7 +163,9 @@ class LightLayer:
         strength = float(skin.rest.std(axis=0).max())
         if (
             any_order >= rule.other_order_min
-            and strength >= rule.other_strength_min
+            and any_order >= skin.explained_smoothly(2 + len(plan.tints)) + rule.other_jump_min
+            and others >= mine + rule.other_best_min
+            and rule.other_strength_min <= strength <= rule.other_strength_max
             and any_order >= mine + rule.other_lead_min
         ):
             return self._called("answer_in_another_order", score)
@@ -201,6 +212,14 @@ class _Answer:
                 left += float(((part - part.mean(axis=0)) ** 2).sum())
             best = max(best, 1.0 - left / float(self._power.sum()))
         return best
+
+    def explained_smoothly(self, terms: int) -> float:
+        """Return the share that a smooth curve explains: so many slow waves."""
+        along = (self._times - self._times[0]) / max(1.0, float(np.ptp(self._times)))
+        waves = np.cos(np.pi * np.outer(along, np.arange(terms + 1)))
+        basis, _ = np.linalg.qr(waves)
+        left = self.rest - basis @ (basis.T @ self.rest)
+        return 1.0 - float((left**2).sum()) / float(self._power.sum())
 
     def _at(self, plan: LightPlan, delay_ms: int) -> tuple[float, float]:
         # As `LightPlan.tint_at` for all times at once; nothing is shown before and after.

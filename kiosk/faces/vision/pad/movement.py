@@ -1,10 +1,11 @@
-"""Movement layer: does a smile come when it is asked for, and not before?
+"""Movement layer: does a smile come when it is asked for, and not before? Or has the face blinked?
 
 It reads the expression scores that the consent reads, and asks for the same change from not
 smiling to smiling, no sooner after the prompt than a person can react.
-It sees prints, masks without a mouth of their own, and recordings whose smile comes at another
-time. Who agrees with the button instead has not been seen to move: the layer could not run, and
-a turn (`turn.py`) is the equal that can be asked for.
+Who agrees with the button instead need not smile: a blink (`blink.py`), which nobody is asked for,
+shows as well that a face is no rigid thing. Without either the layer could not run.
+It sees prints, masks without eyes and mouth of their own, and recordings whose smile comes at
+another time. It does not see a replay that blinks.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kiosk.domain.pad import Layer, LayerReport, LayerVerdict
+from kiosk.faces.vision.pad.blink import BlinkWatch
 
 if TYPE_CHECKING:
     from kiosk.faces.vision.pad.sight import Sight
@@ -40,19 +42,24 @@ class MovementLayer:
         self._rule = rule or MovementRule()
         self._asked_ms: int | None = None
         self._cannot = ""
+        self._blink = BlinkWatch()
         self.change_face()
 
     def ask(self, at_ms: int) -> None:
         """Take note that a smile was asked for."""
         self._asked_ms = at_ms
-        self.change_face()
+        self._begin()
 
     def tapped(self) -> None:
         """Take note that the customer used the button."""
         self._cannot = "" if self._done else "button_used"
 
     def change_face(self) -> None:
-        """Forget the answer so far."""
+        """Forget the answer so far, and the blink."""
+        self._blink.change_face()
+        self._begin()
+
+    def _begin(self) -> None:
         self._neutral = False
         self._since_ms: int | None = None
         self._done = False
@@ -60,6 +67,7 @@ class MovementLayer:
 
     def add(self, sight: Sight) -> None:
         """Take one more frame."""
+        self._blink.add(sight)
         asked, rule = self._asked_ms, self._rule
         if asked is None or sight.smile_score is None or self._done:
             return
@@ -81,6 +89,8 @@ class MovementLayer:
         delay = None if self._delay_ms is None else float(self._delay_ms)
         if self._done:
             return LayerReport(Layer.MOVEMENT, LayerVerdict.BONA_FIDE, "", delay)
+        if self._blink.seen:
+            return LayerReport(Layer.MOVEMENT, LayerVerdict.BONA_FIDE, "blinked", delay)
         if self._cannot or self._asked_ms is None:
             why = self._cannot or "not_asked"
             return LayerReport(Layer.MOVEMENT, LayerVerdict.COULD_NOT_RUN, why)

@@ -174,6 +174,23 @@ def test_a_head_that_sways_before_a_room_is_none():
     assert layer.report().score < 0
 
 
+def test_hair_that_sways_with_the_head_is_a_doubt_and_no_attack():
+    """One side goes with the face and has the most points, the other stays: it could not run."""
+    layer = ContextLayer()
+    for k, t in enumerate(times(50)):
+        shift = 9.0 * np.sin(k / 4)
+        move = np.float32([[1, 0, shift], [0, 1, 0]])
+        picture = cv2.GaussianBlur(ROOM, (0, 0), 9)
+        picture[:, 90:] = ROOM[:, 90:]
+        picture[60:180, 110:210] = FACE
+        picture = cv2.warpAffine(picture, move, (320, 240), borderMode=cv2.BORDER_REFLECT)
+        picture[:, :88] = ROOM[:, :88]
+        layer.add(sight(t, picture, face_at(110.0 + shift, 60.0), noise=1.0))
+
+    assert layer.report().why == "room_in_doubt"
+    assert layer.report().verdict is LayerVerdict.COULD_NOT_RUN
+
+
 # Turn ---------------------------------------------------------------------------------------------
 
 
@@ -272,6 +289,32 @@ def test_no_answer_is_no_pass():
     assert (report.verdict, report.why) == (LayerVerdict.COULD_NOT_RUN, "no_answer_seen")
 
 
+def _recoloured(change):
+    """Let the skin's colour change by itself, by so much at a time."""
+    layer = LightLayer(LIVE)
+    layer.begin(PLAN)
+    for t in times(60):
+        picture = np.repeat((0.5 * ROOM + 60)[..., None], 3, axis=2) * (0.85, 0.95, 1.1)
+        picture[60:180, 110:210, 2] *= np.exp(change((t - PLAN.start_ms) / PLAN.step_ms))
+        layer.add(sight(t, picture.astype(np.float32), face_at(110.0, 60.0), noise=4.0))
+    return layer.report()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda step: 0.03 * np.sin(1.3 * step),
+        lambda step: -0.25 * (3.4 < step < 5.2),
+    ],
+    ids=["a head that turns", "teeth, or skin at the end of the sensor's range"],
+)
+def test_other_changes_of_colour_are_no_answer_in_another_order(change):
+    """A screen's colours jump, and only by as much as a screen can do."""
+    report = _recoloured(change)
+
+    assert (report.verdict, report.why) == (LayerVerdict.COULD_NOT_RUN, "no_answer_seen")
+
+
 def test_without_our_light_it_says_so():
     """A folder of frames, or reduced motion."""
     assert LightLayer(FOLDER).report().why == "no_light_of_ours"
@@ -313,3 +356,34 @@ def test_the_button_leaves_the_layer_unable():
         LayerVerdict.COULD_NOT_RUN,
         "button_used",
     )
+
+
+# Blink --------------------------------------------------------------------------------------------
+
+
+def blinking(*, shut, wandering):
+    watch = MovementLayer()
+    for k, t in enumerate(times(40)):
+        picture = ROOM.copy()
+        picture[60:180, 110:210] = FACE
+        if shut(k):
+            for left in (128, 168):
+                lid = picture[95:115, left : left + 24]
+                picture[95:115, left : left + 24] = np.flipud(lid) * 0.8
+        move = np.float32([[1, 0, wandering * k], [0, 1, 0]])
+        picture = cv2.warpAffine(picture, move, (320, 240), borderMode=cv2.BORDER_REFLECT)
+        watch.add(sight(t, picture, face_at(110.0 + wandering * k, 60.0)))
+    return watch.report()
+
+
+def test_a_blink_is_a_movement():
+    """Both eyes change for a moment and come back: no smile is needed for who cannot."""
+    report = blinking(shut=lambda k: 18 <= k <= 20, wandering=0.8)
+
+    assert (report.verdict, report.why) == (LayerVerdict.BONA_FIDE, "blinked")
+
+
+@pytest.mark.parametrize("shut", [lambda _: False, lambda k: k >= 18])
+def test_eyes_that_stay_as_they_are_have_not_blinked(shut):
+    """A mask that sways; and another picture, which does not change back."""
+    assert blinking(shut=shut, wandering=0.8).verdict is LayerVerdict.COULD_NOT_RUN
