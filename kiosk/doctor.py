@@ -23,11 +23,13 @@ LIBRARIES: Final = (
     "cv2",
     "defusedxml",
     "escpos",
+    "faiss",
     "fastapi",
     "filelock",
     "insightface",
     "joserfc",
     "jwcrypto",
+    "matplotlib",
     "msgspec",
     "numpy",
     "onnxruntime",
@@ -37,6 +39,7 @@ LIBRARIES: Final = (
     "segno",
     "sqlite_utils",
     "tqdm",
+    "usearch",
     "uvicorn",
 )
 # What OpenCV and Qt load at run time, with the Debian package that brings it (`./run` installs

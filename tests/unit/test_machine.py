@@ -9,6 +9,7 @@ PACKAGE_OF = {
     "argon2": "argon2-cffi",
     "cv2": "opencv-python",
     "escpos": "python-escpos",
+    "faiss": "faiss-cpu",
     "PySide6": "PySide6-Essentials",
     "sqlite_utils": "sqlite-utils",
 }

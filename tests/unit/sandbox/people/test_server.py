@@ -103,11 +103,14 @@ def test_the_live_scene_is_told_and_looked_at_by_others(run_dir):
         answer = ask(run_dir, encode_request(ControlRequest("person", person=0)))
         someone = next(frames)
         preview = look(run_dir)
+        later = next(frames)
 
     check_answer(answer)
     assert someone.index > empty.index
     assert np.abs(someone.image.astype(int) - empty.image).mean() > 5.0
-    assert np.abs(someone.image.astype(int) - preview).mean() < 5.0
+    # The preview was taken between the two; on a busy machine the person may have moved by then.
+    apart = [np.abs(frame.image.astype(int) - preview).mean() for frame in (someone, later)]
+    assert min(apart) < 5.0
 
 
 def look(run_dir: Path):
