@@ -118,7 +118,11 @@ def step_up_rows(rules: StepUpPolicy) -> list[dict[str, str]]:
         (rules.first_visit, "first_visit", f"a first payment above {rules.first_visit_max}"),
         (rules.long_absence, "long_absence", f"unused for over {rules.absence_days_max} days"),
         (rules.failed_tries, "failed_tries", f"more than {rules.tries_max} failed tries of a bill"),
-        (rules.liveness_unproven, "liveness_unproven", _unproven(rules, "light on the face")),
+        (
+            rules.liveness_unproven,
+            "liveness_unproven",
+            _unproven(rules, "light on the face and a movement of it"),
+        ),
         (rules.sensor_degraded, "sensor_degraded", _unproven(rules, "the camera's own evidence")),
     ]
     factor = {Ask.DIGITS: "phone_digits", Ask.PIN: "pin", Ask.NONE: "nothing"}

@@ -42,6 +42,9 @@ class SmileRule:
     """How long the smile must last (ARCHITECTURE.md, "How a payment flows", 6)."""
     gap_ms_max: int = 400
     """Longest silence between two scores; a longer one is a lost face."""
+    alive_min: float = 0.75
+    """Score that a smile must have reached to be a sign of life. Simulated people keep .77 and
+    more for half a second; a mask that is turned wavers between .3 and .66."""
     reaction_ms_min: int = 200
     """A smile that begins sooner after the amount appeared was not an answer to it: simple visual
     reactions take 200 ms and more. It still is a consent, but no sign of life."""
@@ -54,6 +57,8 @@ class SmileGauge:
     last_at_ms: int | None = None
     neutral_seen: bool = False
     smiling_since_ms: int | None = None
+    most: float = 0.0
+    """Highest score of this smile."""
 
     def after(self, score: float | None, at_ms: int, rule: SmileRule) -> SmileGauge:
         """Take one more expression score (None: no face in this frame) and return the new gauge."""
@@ -65,13 +70,15 @@ class SmileGauge:
             return SmileGauge(at_ms, neutral_seen=True)
         if score >= rule.smiling_min and seen.neutral_seen:
             since = at_ms if seen.smiling_since_ms is None else seen.smiling_since_ms
-            return dataclasses.replace(seen, last_at_ms=at_ms, smiling_since_ms=since)
-        return dataclasses.replace(seen, last_at_ms=at_ms, smiling_since_ms=None)
+            most = max(score, seen.most)
+            return dataclasses.replace(seen, last_at_ms=at_ms, smiling_since_ms=since, most=most)
+        return dataclasses.replace(seen, last_at_ms=at_ms, smiling_since_ms=None, most=0.0)
 
     def answers(self, shown_ms: int, rule: SmileRule) -> bool:
-        """Say whether the smile began no sooner after the amount than a person can react."""
+        """Say whether it is a clear smile, begun no sooner after the amount than people react."""
         since = self.smiling_since_ms
-        return since is not None and since - shown_ms >= rule.reaction_ms_min
+        in_time = since is not None and since - shown_ms >= rule.reaction_ms_min
+        return in_time and self.most >= rule.alive_min
 
     def held(self, rule: SmileRule) -> float:
         """Tell how much of the hold has been reached, 0 to 1; at 1 the customer has agreed."""

@@ -9,10 +9,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from kiosk.domain.consent import Basis, ConsentKind
+from kiosk.domain.evidence import PadVerdict
 from kiosk.domain.identification import Decision
 from kiosk.domain.ids import OrderId
 from kiosk.domain.money import Money
 from kiosk.domain.order import OrderState, Outcome
+from kiosk.domain.pad import ALWAYS, Layer, Liveness
 from kiosk.domain.session import SessionLimits
 from tests.fakes.screen import (
     DIGITS,
@@ -82,6 +84,28 @@ def test_pay_with_a_tap(terminal):
     terminal.until("paid")
 
     assert terminal.cashier.authorised[0].consent is ConsentKind.TAP
+
+
+def test_a_still_face_that_taps_types_the_pin_and_taps_again(terminal):
+    """Above the lowered sum the light alone is not enough; the amount is shown anew after it."""
+    strong = Liveness(PadVerdict.BONA_FIDE, None, proven=ALWAYS | {Layer.LIGHT})
+    terminal.order(minor_units=4_000)
+    terminal.click("pressSmile")
+    terminal.looker.show(replace(seen(), liveness=strong))
+    terminal.until("confirm")
+    terminal.wait(lambda: terminal.model.session.amount_shown, "the amount is painted")
+    terminal.click("tapAgree")
+    terminal.until("pin")
+    assert terminal.text("ask") == "For this amount your PIN is needed too."
+    terminal.type(PIN)
+    terminal.click("digitEnter")
+    terminal.until("confirm")
+    terminal.wait(lambda: terminal.model.session.amount_shown, "the amount is painted anew")
+    terminal.click("tapAgree")
+    terminal.until("paid")
+
+    (charge,) = terminal.cashier.authorised
+    assert charge.pin_token is not None
 
 
 def test_the_camera_is_off_until_the_press_and_after_the_consent(terminal):

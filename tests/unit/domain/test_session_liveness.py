@@ -129,8 +129,8 @@ STILL = ev.SmileSampled(600, 0.1)
 MOVED = ev.SmileSampled(600, 0.1, moved=True)
 
 
-def smiled(since_ms):
-    return [ev.SmileSampled(at, 0.9) for at in range(since_ms, since_ms + 501, 100)]
+def smiled(since_ms, score=0.9):
+    return [ev.SmileSampled(at, score) for at in range(since_ms, since_ms + 501, 100)]
 
 
 @pytest.mark.parametrize(
@@ -138,8 +138,9 @@ def smiled(since_ms):
     [
         [STILL, ev.Tapped(900)],
         [ev.SmileSampled(450, 0.1), *smiled(500)],
+        [STILL, *smiled(700, 0.65)],
     ],
-    ids=["the button", "a smile that began before anybody could have read the amount"],
+    ids=["the button", "a smile sooner than anybody can react", "a mask that is turned"],
 )
 def test_a_face_that_did_not_move_is_asked_for_the_pin(consent):
     """A mask is lit like a face: above the lowered sum the light alone is not enough."""

@@ -39,7 +39,7 @@ _REACH = 5
 class BlinkRule:
     """When eyes have blinked; likenesses are normalised correlations, 1 for the same.
 
-    Set on simulated people: blinks .14 to .3, masks and prints that are turned up to .09.
+    Set on simulated people: blinks mostly .14 to .26, masks and prints, turned, up to .07.
     """
 
     before_ms: tuple[int, int] = (170, 420)

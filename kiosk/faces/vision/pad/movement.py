@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 class MovementRule:
     """A smile that answers a prompt."""
 
-    smiling_min: float = 0.6
+    smiling_min: float = 0.75
     neutral_max: float = 0.4
-    """Both as in `kiosk.domain.consent.SmileRule`, which says where they come from."""
+    """As `alive_min` and `neutral_max` of `kiosk.domain.consent.SmileRule`, which says where they
+    come from."""
     reaction_ms_min: int = 200
     """Simple visual reactions take 200 ms and more; muscles come on top."""
-    hold_ms: int = 300
+    hold_ms: int = 450
     answer_ms_max: int = 8_000
     """Longest wait that still counts as an answer."""
 
