@@ -210,8 +210,7 @@ def erase(*, person: str, yes: bool, data_dir: Path, as_json: bool) -> int:
 
     The exit code is 0 only when nothing of them was found and the bank has confirmed.
     """
-    if not (yes or as_json) and sys.stdin.isatty():
-        click.confirm("This cannot be undone. Erase?", abort=True, err=True)
+    _be_sure(yes=yes or as_json)
     with _faces(data_dir) as client, _bar() as on_progress:
         result = flow.erase(client, person, on_progress)
     found, revoked = result["bytes_found"], result["mandate_revoked"]
@@ -291,6 +290,21 @@ def _faces(data_dir: Path) -> Iterator[FacesClient]:
 def _ask_passphrase(question: str) -> str:
     answer: str = click.prompt(question, hide_input=True, err=True)
     return answer
+
+
+def _be_sure(*, yes: bool) -> None:
+    """Ask before somebody is erased, unless it was said on the command line.
+
+    Raises:
+        BadInputError: There is no terminal to ask on.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise BadInputError(
+            "Nobody is erased without a yes.", code="yes_missing", mend="Give it with --yes."
+        )
+    click.confirm("This cannot be undone. Erase?", abort=True, err=True)
 
 
 def _ask(what: str, option: str, *, hidden: bool = False) -> str:

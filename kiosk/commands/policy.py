@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from kiosk.commands.common import data_option, emit, json_option
+from kiosk.domain.errors import BadInputError
 from kiosk.domain.genuine import GenuineCurve
 from kiosk.domain.identification import (
     GALLERY_SIZE_FLOOR,
@@ -18,7 +19,7 @@ from kiosk.domain.identification import (
     thresholds,
 )
 from kiosk.domain.stepup import Ask, StepUpPolicy
-from kiosk.faces.main import TRIAL_LOG, policy_of
+from kiosk.faces.main import TRIAL_FILE, TRIAL_LOG, policy_of
 from kiosk.faces.vision.calibration import genuine_curves, impostor_tails
 from kiosk.settings import load_settings
 from models.manifest import find_pack
@@ -155,6 +156,12 @@ def template() -> None:
 @json_option
 def trial(data_dir: Path, as_json: bool) -> None:
     """Count what the policy on trial (policy-trial.toml) would have asked instead."""
+    if policy_of(load_settings(data_dir), data_dir).trial is None:
+        raise BadInputError(
+            "No policy is on trial here.",
+            code="no_trial",
+            mend=f"Put one into the data folder as {TRIAL_FILE} and restart the terminal.",
+        )
     log = data_dir / TRIAL_LOG
     lines = log.read_text("utf-8").splitlines() if log.exists() else []
     differing = [line for line in lines if " differs " in f" {line} "]

@@ -28,6 +28,7 @@ from kiosk.link.protocol import (
     OpenMandate,
     Role,
 )
+from models.manifest import SHIPPED_DIR, load_pack
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def enrol_without_camera(data_dir: Path, phone: str, pin: str) -> Enrolled:
         name="Test Person",
         phone=phone,
         alias=alias,
-        pack=PackId("starter@1"),
+        pack=PackId(load_pack(SHIPPED_DIR / "starter").id),
         template=vector,
         samples=vector[None],
         sample_count=3,

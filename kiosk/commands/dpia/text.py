@@ -29,7 +29,7 @@ RISKS = (
     ("A passer-by is filmed", "data of people who never agreed",
      "the camera opens after a press only; pictures are never stored; the session is wiped"),
     ("What was erased comes back", "erasure is not real",
-     "keys are destroyed; all files are searched for leftovers; an older copy is detected"),
+     "keys are destroyed; files are searched; an old vault is detected, an old data folder by TPM"),
 )  # fmt: skip
 """Risk, harm, and the measures in this program."""
 

@@ -8,7 +8,8 @@ KEYS = {
     "n", "dimension", "vectors", "fill_s", "open_s", "raw_read_s", "bare_decrypt_s", "open_ratio",
     "file_mb", "payload_mb", "file_ratio", "enrol_ms", "raw_insert_ms", "enrol_ratio", "shred_ms",
     "proof_s", "bytes_found", "alias_ms_alone", "alias_ms_beside_a_proof", "renew_s",
-    "renew_step_ms", "ok",
+    "renew_step_ms", "ok", "same_rows_ms", "same_rows_ratio", "enrol_ratio_of_means",
+    "enrol_log_pages",
 }  # fmt: skip
 
 

@@ -300,3 +300,14 @@ def test_paths_do_not_depend_on_where_faces_runs(tmp_path, monkeypatch):
     spec = enrollment.cli.flow.camera_spec(None, None, Path("a/../b"))
 
     assert str(tmp_path / "a/../b") == spec.path
+
+
+def test_without_a_terminal_nobody_is_erased_unless_it_is_said(faces, tmp_path):
+    """The end of a pipe is no yes; `--yes` and `--json` are."""
+    data = ["--data", str(tmp_path)]
+
+    with pytest.raises(BadInputError) as refused:
+        enrollment.cli.enrol.main(["erase", "p1", *data], standalone_mode=False)
+
+    assert refused.value.code == "yes_missing"
+    assert faces.asked == []
