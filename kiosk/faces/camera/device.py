@@ -142,10 +142,8 @@ class DeviceCamera:
                 lambda: self._slot.opened or self._slot.error is not None,
                 timeout=self._limits.open_timeout_s,
             )
-            error = self._slot.error
-            opened = self._slot.opened
-        if error is None and not opened:
-            error = _stalled()
+            # A device that opened and was lost at once is told by `frames`, after its frames.
+            error = None if self._slot.opened else self._slot.error or _stalled()
         if error is not None:
             self._close()
             raise error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -93,4 +95,26 @@ def test_another_camera_in_its_place_ends_it():
     with camera, pytest.raises(CameraDeviceError) as caught:
         for _ in camera.frames():
             pass
+    assert caught.value.code == "camera_swapped"
+
+
+def test_a_loss_before_the_first_look_is_told_by_the_frames():
+    """A device that opened is entered, however soon it was lost; its frame comes first."""
+    lost = threading.Event()
+    seen = [WEBCAM, OTHER]
+
+    def exchanged():
+        found = seen.pop(0)
+        if found is OTHER:
+            lost.set()
+        return found
+
+    camera = DeviceCamera(0, limits=QUICK, open_capture=OneFrame, identify=exchanged)
+
+    with camera:
+        assert lost.wait(5)
+        frames = camera.frames()
+        assert next(frames).index == 0
+        with pytest.raises(CameraDeviceError) as caught:
+            next(frames)
     assert caught.value.code == "camera_swapped"
