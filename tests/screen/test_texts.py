@@ -13,6 +13,8 @@ from kiosk.faces.screen.texts import LANGUAGES, Texts
 
 SOURCES = (
     "kiosk/domain/session/machine.py",
+    "kiosk/domain/session/asking.py",
+    "kiosk/domain/session/ends.py",
     "kiosk/domain/stepup.py",
     "kiosk/domain/mandate.py",
     "kiosk/domain/payment/machine.py",

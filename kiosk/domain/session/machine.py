@@ -23,21 +23,19 @@ from kiosk.domain.order import Order, Outcome
 from kiosk.domain.pad import UNKNOWN_LIVENESS, Layer
 from kiosk.domain.session import effects as fx
 from kiosk.domain.session import events as ev
+from kiosk.domain.session.asking import go_on, open_factors, prove, want
+from kiosk.domain.session.ends import Step, end, enter, overdue
 from kiosk.domain.session.state import Phase, Session, SessionLimits
 from kiosk.domain.stepup import (
     Factor,
     Requirement,
     StepUpPolicy,
     rows_for_face,
-    rows_for_liveness,
     rows_for_payment,
     rows_for_person,
     rows_for_stillness,
     rows_for_tries,
-    rows_in_trial,
 )
-
-Step = tuple[Session, tuple[fx.Effect, ...]]
 
 _DEFAULT_LIMITS = SessionLimits()
 _DEFAULT_POLICY = StepUpPolicy()
@@ -89,9 +87,9 @@ def step(session: Session, event: ev.Event) -> Step:
 
 def _before_the_send(session: Session, event: ev.Event) -> Step:
     assert not session.sent, "a session that has sent is authorising, ended or closed"
-    ending = _overdue(session) or _interruption(session, event)
+    ending = overdue(session) or _interruption(session, event)
     if ending is not None:
-        return _end(session, *ending)
+        return end(session, *ending)
     if isinstance(event, ev.PhoneChosen):
         closing = (fx.CloseCamera(), fx.Wipe()) if session.camera_on else ()
         return _forget_face(session), closing
@@ -127,23 +125,23 @@ def _by_phase(session: Session, event: ev.Event) -> Step:  # noqa: PLR0911 - one
         case (Phase.OFFERED, ev.Pressed()):
             return _press(session)
         case (Phase.DIGITS | Phase.PIN | Phase.PHONE, ev.Typing()):
-            return _enter(session, session.phase), ()
+            return enter(session, session.phase), ()
         case (Phase.PROBING, ev.Probed()):
             return _probe(session, event)
         case (Phase.PROVING, _):
-            return _prove(session, event)
+            return prove(session, event)
         case (Phase.DIGITS, ev.DigitsTyped(digits=digits)):
-            return _enter(session, Phase.CLAIMING), (fx.SearchClaimed(digits),)
+            return enter(session, Phase.CLAIMING), (fx.SearchClaimed(digits),)
         case (Phase.CLAIMING, ev.Claimed(verdict=verdict)):
             return _claim(session, verdict)
         case (Phase.FACTS, ev.FactsArrived()):
             return _learn(session, event)
         case (Phase.PIN, ev.PinTyped(pin=pin)) if session.person is not None:
-            return _enter(session, Phase.VERIFYING_PIN), (fx.VerifyPin(session.person, pin),)
+            return enter(session, Phase.VERIFYING_PIN), (fx.VerifyPin(session.person, pin),)
         case (Phase.VERIFYING_PIN, ev.PinJudged()):
             return _judge_pin(session, event)
         case (Phase.PHONE, ev.PhoneTyped(phone=phone, pin=pin)):
-            return _enter(session, Phase.VERIFYING_PHONE), (fx.VerifyPhone(phone, pin),)
+            return enter(session, Phase.VERIFYING_PHONE), (fx.VerifyPhone(phone, pin),)
         case (Phase.VERIFYING_PHONE, ev.PhoneJudged()):
             return _judge_phone(session, event)
         case (Phase.CONFIRMING, _):
@@ -157,13 +155,13 @@ def _by_phase(session: Session, event: ev.Event) -> Step:  # noqa: PLR0911 - one
 
 def _press(session: Session) -> Step:
     if session.tries_used >= session.limits.tries_max:
-        return _end(session, Outcome.NOT_PAID, "too_many_tries")
+        return end(session, Outcome.NOT_PAID, "too_many_tries")
     pressed = dataclasses.replace(session, pressed_ms=session.now_ms)
     if session.policy.claim_first:
         # The camera opens all the same: the digits narrow the search, they do not replace it.
-        pressed = _want(pressed, (Requirement(Factor.DIGITS, "always_asked"),))
+        pressed = want(pressed, (Requirement(Factor.DIGITS, "always_asked"),))
     looking = dataclasses.replace(pressed, camera_on=True)
-    return _enter(looking, Phase.PROBING), (fx.OpenCamera(),)
+    return enter(looking, Phase.PROBING), (fx.OpenCamera(),)
 
 
 def _probe(session: Session, event: ev.Probed) -> Step:
@@ -172,20 +170,20 @@ def _probe(session: Session, event: ev.Probed) -> Step:
     verdict = event.verdict
     if event.pad is not PadVerdict.BONA_FIDE or verdict is None:
         if event.final:
-            return _end(session, Outcome.NOT_PAID, _why_nothing(event))
+            return end(session, Outcome.NOT_PAID, _why_nothing(event))
         return session, ()
     session = dataclasses.replace(session, bona_fide=True)
     match verdict.decision:
         case Decision.UNKNOWN:
             if event.final or looked_ms >= session.limits.unknown_ms:
-                return _end(session, Outcome.NOT_PAID, "unknown_person")
+                return end(session, Outcome.NOT_PAID, "unknown_person")
             return session, ()
         case Decision.IDENTIFIED:
-            if Factor.DIGITS in _open_factors(session):
-                return _next(session)
+            if Factor.DIGITS in open_factors(session):
+                return go_on(session)
             return _found(session, verdict)
         case Decision.NEEDS_DIGITS | Decision.NEEDS_DIGITS_AND_PIN | Decision.AMBIGUOUS:
-            return _next(_want(session, rows_for_face(verdict.decision)))
+            return go_on(want(session, rows_for_face(verdict.decision)))
         case _:
             assert_never(verdict.decision)
 
@@ -202,8 +200,8 @@ def _found(session: Session, verdict: Identification) -> Step:
         session, person=verdict.person, basis=Basis.FACE, verdict=verdict, refusal=""
     )
     if found.facts is not None:
-        return _next(found)
-    return _enter(found, Phase.FACTS), (fx.AskFacts(verdict.person),)
+        return go_on(found)
+    return enter(found, Phase.FACTS), (fx.AskFacts(verdict.person),)
 
 
 # Asking for more ----------------------------------------------------------------------------------
@@ -218,7 +216,7 @@ def _claim(session: Session, verdict: Identification | None) -> Step:
             return _wrong(session, Phase.DIGITS, "digits_wrong")
         case Decision.NEEDS_DIGITS_AND_PIN | Decision.AMBIGUOUS:
             row = Requirement(Factor.PIN, "face_in_doubt")
-            return _found(_want(dataclasses.replace(session, claimed=True), (row,)), verdict)
+            return _found(want(dataclasses.replace(session, claimed=True), (row,)), verdict)
         case Decision.IDENTIFIED:
             # The doubt is settled by the digits, so what only the doubt asked for is dropped.
             kept = tuple(row for row in session.wanted if row.reason != "face_in_doubt")
@@ -229,23 +227,23 @@ def _claim(session: Session, verdict: Identification | None) -> Step:
 
 def _learn(session: Session, event: ev.FactsArrived) -> Step:
     if event.facts is None:
-        return _end(session, Outcome.NOT_PAID, "no_mandate")
+        return end(session, Outcome.NOT_PAID, "no_mandate")
     refusal = limit_refusal(event.facts, session.order.amount)
     if refusal is not None:
-        return _end(session, Outcome.NOT_PAID, refusal)
+        return end(session, Outcome.NOT_PAID, refusal)
     session = dataclasses.replace(session, facts=event.facts)
     if session.basis is Basis.FACE:
         rows = rows_for_payment(event.facts, session.order.amount, session.policy)
         rows += rows_for_tries(session.tries_used, session.policy)
         # A PIN that is always asked comes first among the reasons: it is what the screen says.
-        session = _want(session, (*rows_for_person(event.pin_always), *rows))
-    return _next(session)
+        session = want(session, (*rows_for_person(event.pin_always), *rows))
+    return go_on(session)
 
 
 def _judge_pin(session: Session, event: ev.PinJudged) -> Step:
     if not event.verified or event.token is None:
         return _wrong(session, Phase.PIN, event.reason or "pin_wrong")
-    return _next(dataclasses.replace(session, pin_token=event.token, refusal=""))
+    return go_on(dataclasses.replace(session, pin_token=event.token, refusal=""))
 
 
 def _judge_phone(session: Session, event: ev.PhoneJudged) -> Step:
@@ -258,91 +256,15 @@ def _judge_phone(session: Session, event: ev.PhoneJudged) -> Step:
         basis=Basis.PHONE_AND_PIN,
         refusal="",
     )
-    return _enter(known, Phase.FACTS), (fx.AskFacts(event.person),)
+    return enter(known, Phase.FACTS), (fx.AskFacts(event.person),)
 
 
 def _wrong(session: Session, back_to: Phase, reason: str) -> Step:
     """Ask again, unless this was one wrong answer too many."""
     wrong = dataclasses.replace(session, wrong_answers=session.wrong_answers + 1, refusal=reason)
     if wrong.wrong_answers >= session.limits.tries_max:
-        return _end(wrong, Outcome.NOT_PAID, reason)
-    return _enter(wrong, back_to), ()
-
-
-def _want(session: Session, rows: tuple[Requirement, ...]) -> Session:
-    new = tuple(row for row in rows if row not in session.wanted)
-    return dataclasses.replace(session, wanted=session.wanted + new)
-
-
-def _open_factors(session: Session) -> tuple[Factor, ...]:
-    """List what is asked for and not yet given: digits first, since they settle doubts."""
-    wanted = {row.factor for row in session.wanted}
-    missing: list[Factor] = []
-    if Factor.DIGITS in wanted and not session.claimed:
-        missing.append(Factor.DIGITS)
-    if Factor.PIN in wanted and session.pin_token is None:
-        missing.append(Factor.PIN)
-    return tuple(missing)
-
-
-def _next(session: Session) -> Step:
-    """Go to the next thing that is missing, or show the amount."""
-    missing = _open_factors(session)
-    if missing and (missing[0] is Factor.DIGITS or session.person is not None):
-        factor = missing[0]
-        asked = session.asked if factor in session.asked else (*session.asked, factor)
-        phase = Phase.DIGITS if factor is Factor.DIGITS else Phase.PIN
-        return _enter(dataclasses.replace(session, asked=asked), phase), ()
-    assert session.person is not None, "nothing is missing, so somebody is known"
-    assert session.facts is not None, "money has told what it knows of them"
-    unproven = _unproven(session)
-    if unproven and session.camera_on and session.liveness.may_become_strong:
-        return _enter(session, Phase.PROVING), ()
-    if unproven:
-        return _next(_want(session, unproven))
-    return _enter(session, Phase.CONFIRMING), (fx.ShowAmount(), *_in_trial(session))
-
-
-def _in_trial(session: Session) -> tuple[fx.Effect, ...]:
-    """Have it noted what a policy on trial would have asked; nothing else comes of it."""
-    trial = session.policy.trial
-    if trial is None or session.facts is None or session.basis is not Basis.FACE:
-        return ()
-    would = rows_in_trial(
-        session.wanted,
-        facts=session.facts,
-        amount=session.order.amount,
-        liveness=session.liveness,
-        tries_used=session.tries_used,
-        trial=trial,
-    )
-    return (fx.NoteTrial(session.wanted, would),)
-
-
-def _unproven(session: Session) -> tuple[Requirement, ...]:
-    """List what is asked because not every layer could say that somebody lives here."""
-    if session.basis is not Basis.FACE or session.pin_token is not None:
-        return ()
-    return rows_for_liveness(session.liveness, session.order.amount, session.policy)
-
-
-def _prove(session: Session, event: ev.Event) -> Step:
-    """Look on until the light has come back, or cannot any more; then a PIN stands in for it."""
-    match event:
-        case ev.Probed(liveness=liveness, final=final):
-            session = dataclasses.replace(session, liveness=liveness)
-            if not final and liveness.may_become_strong and not liveness.is_strong:
-                late = session.now_ms - session.since_ms >= session.limits.proving_ms
-                return _next(_want(session, _unproven(session))) if late else (session, ())
-            if final and not liveness.is_strong:
-                return _next(_want(session, _unproven(session)))
-            return _next(session)
-        case ev.CameraFailed():
-            return _next(_want(session, _unproven(session)))
-        case _ if session.now_ms - session.since_ms >= session.limits.proving_ms:
-            return _next(_want(session, _unproven(session)))
-        case _:
-            return session, ()
+        return end(wrong, Outcome.NOT_PAID, reason)
+    return enter(wrong, back_to), ()
 
 
 def _forget_face(session: Session) -> Session:
@@ -362,7 +284,7 @@ def _forget_face(session: Session) -> Session:
         moved=False,
         pressed_ms=session.now_ms if session.pressed_ms is None else session.pressed_ms,
     )
-    return _enter(forgotten, Phase.PHONE)
+    return enter(forgotten, Phase.PHONE)
 
 
 # Consent and money --------------------------------------------------------------------------------
@@ -389,10 +311,10 @@ def _confirm(session: Session, event: ev.Event) -> Step:
 def _agree(session: Session, consent: ConsentKind, *, alive: bool) -> Step:
     """Send, or have the PIN stand in for a movement that was not seen; then ask again."""
     if not alive and session.basis is Basis.FACE:
-        asked = _want(session, rows_for_stillness(session.order.amount, session.policy))
-        if _open_factors(asked):
+        asked = want(session, rows_for_stillness(session.order.amount, session.policy))
+        if open_factors(asked):
             # The amount is shown anew, so that the consent is to what is seen then.
-            return _next(dataclasses.replace(asked, amount_shown=False, gauge=SmileGauge()))
+            return go_on(dataclasses.replace(asked, amount_shown=False, gauge=SmileGauge()))
     return _send(session, consent)
 
 
@@ -403,33 +325,33 @@ def _send(session: Session, consent: ConsentKind) -> Step:
     assert session.person is not None
     assert session.basis is not None
     assert session.amount_shown, "consent is to an amount that was seen"
-    assert not _open_factors(session), "everything asked for was given"
+    assert not open_factors(session), "everything asked for was given"
     closing: tuple[fx.Effect, ...] = (fx.CloseCamera(),) if session.camera_on else ()
     sent = dataclasses.replace(session, consent=consent, sent=True, camera_on=False)
     charge = fx.Authorise(
         session.person, session.basis, consent, session.pin_token, session.verdict
     )
-    return _enter(sent, Phase.AUTHORISING), (*closing, charge)
+    return enter(sent, Phase.AUTHORISING), (*closing, charge)
 
 
 def _when_authorising(session: Session, event: ev.Event) -> Step:
     match event:
         case ev.Authorised(outcome=outcome, reason=reason):
-            return _end(session, outcome, reason)
+            return end(session, outcome, reason)
         case ev.LinkLost():
             if session.now_ms - session.since_ms >= session.limits.authorising_ms:
-                return _end(session, Outcome.UNKNOWN, "money_silent")
+                return end(session, Outcome.UNKNOWN, "money_silent")
             return session, (fx.AskOutcome(),)
         case _:
             if session.now_ms - session.since_ms >= session.limits.authorising_ms:
-                return _end(session, Outcome.UNKNOWN, "money_silent")
+                return end(session, Outcome.UNKNOWN, "money_silent")
             return session, ()
 
 
 def _when_ended(session: Session, event: ev.Event) -> Step:
     match event:
         case ev.Acknowledged():
-            return _enter(session, Phase.CLOSED), ()
+            return enter(session, Phase.CLOSED), ()
         case ev.Authorised(outcome=outcome, reason=reason) if (
             session.outcome is Outcome.UNKNOWN and outcome is not Outcome.UNKNOWN
         ):
@@ -440,45 +362,6 @@ def _when_ended(session: Session, event: ev.Event) -> Step:
             and not session.must_be_seen
             and session.now_ms - session.since_ms >= session.limits.ended_ms
         ):
-            return _enter(session, Phase.CLOSED), ()
+            return enter(session, Phase.CLOSED), ()
         case _:
             return session, ()
-
-
-# Time and ends ------------------------------------------------------------------------------------
-
-
-def _enter(session: Session, phase: Phase) -> Session:
-    return dataclasses.replace(session, phase=phase, since_ms=session.now_ms)
-
-
-def _overdue(session: Session) -> tuple[Outcome, str] | None:
-    """Tell how a session ends whose phase, or whose whole, has lasted too long."""
-    limits = session.limits
-    allowed, reason = {
-        Phase.OFFERED: (limits.offered_ms, "nobody_came"),
-        Phase.PROBING: (limits.probing_ms, session.hint or "no_face"),
-        Phase.DIGITS: (limits.typing_ms, "timed_out"),
-        Phase.PIN: (limits.typing_ms, "timed_out"),
-        Phase.PHONE: (limits.typing_ms, "timed_out"),
-        Phase.CLAIMING: (limits.money_ms, "timed_out"),
-        Phase.FACTS: (limits.money_ms, "money_unreachable"),
-        Phase.VERIFYING_PIN: (limits.money_ms, "money_unreachable"),
-        Phase.VERIFYING_PHONE: (limits.money_ms, "money_unreachable"),
-        # It goes on to the PIN long before; this is for a clock that jumps.
-        Phase.PROVING: (2 * limits.proving_ms, "timed_out"),
-        Phase.CONFIRMING: (limits.confirming_ms, "no_consent"),
-    }[session.phase]
-    if session.now_ms - session.since_ms >= allowed:
-        outcome = Outcome.CANCELLED if session.phase is Phase.OFFERED else Outcome.NOT_PAID
-        return outcome, reason
-    whole = session.now_ms - session.pressed_ms if session.pressed_ms is not None else 0
-    return (Outcome.NOT_PAID, "timed_out") if whole >= limits.session_ms else None
-
-
-def _end(session: Session, outcome: Outcome, reason: str) -> Step:
-    closing: tuple[fx.Effect, ...] = (fx.CloseCamera(),) if session.camera_on else ()
-    ended = dataclasses.replace(
-        session, outcome=outcome, reason=reason, camera_on=False, pin_token=None
-    )
-    return _enter(ended, Phase.ENDED), (*closing, fx.Wipe())
