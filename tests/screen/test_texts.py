@@ -25,6 +25,7 @@ SOURCES = (
     "kiosk/faces/camera/device.py",
     "kiosk/faces/vision/room.py",
     "kiosk/faces/screen/session_model.py",
+    "kiosk/faces/screen/fingers.py",
     "kiosk/faces/screen/customs.py",
     "kiosk/domain/own_data/machine.py",
     "kiosk/faces/screen/workers.py",

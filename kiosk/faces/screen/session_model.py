@@ -1,8 +1,8 @@
-"""The session as the window sees it: properties to show, slots for what a finger does.
+"""The session behind the window: events in, effects out to the threads, answers back as events.
 
 It owns the pure session and calls `step` on the main thread; effects go to the two workers and come
-back as events. It decides nothing about money or faces (`kiosk.domain.session` does): what a
-customer merely looks at, an opened page or digits being typed, is all that lives here.
+back as events. It decides nothing about money or faces (`kiosk.domain.session` does); what is shown
+is in `display`, what a finger does in `fingers`.
 Invariants: one session at a time; old tickets' answers are dropped; nothing typed outlives its use.
 """
 
@@ -23,12 +23,12 @@ from kiosk.domain.session import events as ev
 from kiosk.domain.session.look import Look, meaning
 from kiosk.domain.stepup import TRIAL_LOGGER, StepUpPolicy
 from kiosk.faces.screen import customs
-from kiosk.faces.screen.display import Display
 from kiosk.faces.screen.entry import LENGTHS
+from kiosk.faces.screen.fingers import Fingers
 from kiosk.faces.screen.own_data import OwnData, Registrar
 from kiosk.faces.screen.signals import ring
 from kiosk.faces.screen.texts import Texts
-from kiosk.faces.screen.views import Overlay, View
+from kiosk.faces.screen.views import Overlay
 from kiosk.faces.screen.workers import Cashier, LinkWorker, Looker, Trouble, VisionWorker
 from kiosk.link.protocol import OrderOffer
 
@@ -39,7 +39,7 @@ def _monotonic_ms() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
-class SessionModel(Display):
+class SessionModel(Fingers):
     """One screen's session, and the threads that work for it.
 
     Args:
@@ -72,19 +72,20 @@ class SessionModel(Display):
     ) -> None:
         """Wire the threads; `start` starts them."""
         super().__init__(
-            Texts(language), payee, staff_can_close=staff_can_close, has_camera=looker is not None
+            Texts(language),
+            payee,
+            staff_can_close=staff_can_close,
+            has_camera=looker is not None,
+            clock_ms=clock_ms,
         )
         self._cashier = cashier
         self._policy = policy
         self._limits = limits or SessionLimits()
-        self._clock_ms = clock_ms
         self._ticket = 0
         self._tries: dict[str, int] = {}
         self._watching = False
         self._asking: set[str] = set()
         self._state_at_ms = self._outcome_at_ms = self._next_at_ms = 0
-        self._then: Overlay | None = None
-        self._press_next = False
         self._vision = None if looker is None else VisionWorker(looker)
         self._link = LinkWorker()
         self._link.answered.connect(self._on_answer)
@@ -130,142 +131,6 @@ class SessionModel(Display):
     def tell_enrolling(self, enrolling: bool) -> None:  # noqa: FBT001 - one fact
         """Say, from any thread, that staff have begun or ended to enrol somebody."""
         ring(self.enrolling_changed, enrolling)
-
-    # What a finger does ---------------------------------------------------------------------------
-
-    @Slot()
-    def press(self) -> None:
-        """Press "Pay with a smile"."""
-        if self.can_press():
-            self._feed(ev.Pressed(self._clock_ms()))
-
-    @Slot()
-    def otherWays(self) -> None:  # noqa: N802 - a slot of QML
-        """Open the other ways to pay; a face that is being looked at is forgotten at once."""
-        session = self._session
-        if session is None or session.phase not in customs.BEFORE_SEND:
-            return
-        if session.phase not in {Phase.OFFERED, Phase.PHONE}:
-            self._feed(ev.PhoneChosen(self._clock_ms()))
-        self._open(Overlay.OTHER)
-
-    @Slot()
-    def choosePhone(self) -> None:  # noqa: N802 - a slot of QML
-        """Pay with phone number and PIN."""
-        self._open(Overlay.NONE)
-        self._feed(ev.PhoneChosen(self._clock_ms()))
-
-    @Slot()
-    def chooseTill(self) -> None:  # noqa: N802 - a slot of QML
-        """Pay at the till: staff type a code."""
-        if self._staff_can_close:
-            self._open(Overlay.STAFF)
-
-    @Slot()
-    def turnToOwn(self) -> None:  # noqa: N802 - a slot of QML
-        """Turn to one's own data; an order that comes meanwhile waits at the till."""
-        if self.can_own():
-            self._ticket += 1  # so that an order that is on its way is asked for again
-            self._asking.clear()
-            self._own.begin()
-
-    @Slot()
-    def about(self) -> None:
-        """Show what is stored."""
-        self._open(Overlay.ABOUT)
-
-    @Slot()
-    def back(self) -> None:
-        """Go back one page, or one digit pad."""
-        if self._overlay is Overlay.STAFF:
-            self._open(Overlay.OTHER)
-        elif self._overlay is not Overlay.NONE:
-            self._open(Overlay.NONE)
-        elif self.view_now() in {View.PHONE, View.PHONE_PIN}:
-            self._open(Overlay.OTHER)
-
-    @Slot(str)
-    def typeDigit(self, digit: str) -> None:  # noqa: N802 - a slot of QML
-        """Type one digit; four of a phone number are sent as they are complete."""
-        view = self.view_now()
-        if not self._entry.type(digit, view):
-            return
-        self._own.touch()
-        self._feed(ev.Typing(self._clock_ms()))
-        if view is View.DIGITS and self._entry.is_enough(view):
-            self.enter()
-        self._refresh()
-
-    @Slot()
-    def eraseDigit(self) -> None:  # noqa: N802 - a slot of QML
-        """Take the last digit back."""
-        self._entry.erase()
-        self._own.touch()
-        self._feed(ev.Typing(self._clock_ms()))
-
-    @Slot()
-    def enter(self) -> None:
-        """Use what was typed."""
-        view, now_ms = self.view_now(), self._clock_ms()
-        if not self._entry.is_enough(view):
-            return
-        typed = self._entry.take()
-        match view:
-            case View.DIGITS:
-                self._feed(ev.DigitsTyped(now_ms, typed))
-            case View.PIN:
-                self._feed(ev.PinTyped(now_ms, typed))
-            case View.PHONE:
-                self._entry.phone = typed
-                self._feed(ev.Typing(now_ms))
-            case View.PHONE_PIN:
-                phone, self._entry.phone = self._entry.phone, ""
-                self._feed(ev.PhoneTyped(now_ms, phone, typed))
-            case View.STAFF:
-                self._close_elsewhere(typed)
-            case View.OWN_PIN | View.OWN_PHONE | View.OWN_PHONE_PIN:
-                self._own.typed(view, typed)
-            case _:
-                pass
-
-    @Slot()
-    def tap(self) -> None:
-        """Agree by the button that is equal to the smile."""
-        self._feed(ev.Tapped(self._clock_ms()))
-
-    @Slot()
-    def cancel(self) -> None:
-        """Cancel; after the send the rules do not listen."""
-        self._feed(ev.Cancelled(self._clock_ms()))
-
-    @Slot()
-    def acknowledge(self) -> None:
-        """Somebody has seen the end."""
-        self._feed(ev.Acknowledged(self._clock_ms()))
-
-    @Slot()
-    def tryAgain(self) -> None:  # noqa: N802 - a slot of QML
-        """Look anew at the same order."""
-        self._press_next = True
-        self.acknowledge()
-
-    @Slot()
-    def payOtherWay(self) -> None:  # noqa: N802 - a slot of QML
-        """Go from NOT PAID to the other ways for the same order."""
-        self._then = Overlay.OTHER
-        self.acknowledge()
-
-    @Slot()
-    def amountOnScreen(self) -> None:  # noqa: N802 - a slot of QML
-        """The window has painted amount, payee and account."""
-        session = self._session
-        if session is not None and session.phase is Phase.CONFIRMING and not session.amount_shown:
-            self._feed(ev.AmountShown(self._clock_ms()))
-
-    @Slot()
-    def otherLanguage(self) -> None:  # noqa: N802 - a slot of QML
-        """Speak the other language."""
-        self._speak("de" if self._texts.language == "en" else "en")
 
     # Time -----------------------------------------------------------------------------------------
 
@@ -446,6 +311,10 @@ class SessionModel(Display):
         if press:
             self.press()
 
+    def _drop_next_order(self) -> None:
+        self._ticket += 1
+        self._asking.clear()
+
     def _close_elsewhere(self, code: str) -> None:
         session = self._session
         if session is not None and "close" not in self._asking:
@@ -489,12 +358,4 @@ class SessionModel(Display):
     @Slot(bool)
     def _on_enrolling(self, enrolling: bool) -> None:  # noqa: FBT001 - a slot
         self._enrolling = enrolling
-        self._refresh()
-
-    def _open(self, overlay: Overlay) -> None:
-        if self._session is None or self._session.phase not in {Phase.OFFERED, Phase.PHONE}:
-            return
-        self._overlay = overlay
-        self._staff_wrong = False
-        self._entry.clear()
         self._refresh()
