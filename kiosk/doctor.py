@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+from kiosk.faces.camera.identity import CameraIdentity, CameraPin
+from kiosk.settings import Settings
+
 # What the runtime imports, by import name; pyproject.toml holds the same list by package name.
 LIBRARIES: Final = (
     "argon2",
@@ -110,6 +113,12 @@ class Machine(Protocol):
     def video_devices(self) -> dict[str, bool]:
         """Return camera devices by path, and whether this user may open each."""
 
+    def camera(self, device: str) -> CameraIdentity:
+        """Return what the kernel tells of a camera device."""
+
+    def settings(self, data_dir: Path) -> Settings | None:
+        """Return the installation's settings; None where they cannot be read."""
+
     def variable(self, name: str) -> str | None:
         """Return an environment variable."""
 
@@ -204,6 +213,45 @@ def check_camera(machine: Machine, data_dir: Path) -> Finding:
             is_needed=False,
         )
     return Finding("camera", State.OK, f"A camera can be opened: {allowed[0]}.", is_needed=False)
+
+
+def check_camera_pin(machine: Machine, data_dir: Path) -> Finding:
+    """The camera is the one that settings.toml names; with real money one is named."""
+
+    def found(state: State, sentence: str, mend: str = "") -> Finding:
+        return Finding("camera_pin", state, sentence, mend, is_needed=False)
+
+    settings = machine.settings(data_dir)
+    if settings is None:
+        return found(State.WARN, "settings.toml cannot be read.", "Mend it: docs/settings.md.")
+    pin = CameraPin(settings.camera.usb, settings.camera.serial, settings.camera.path)
+    seen = {device: machine.camera(device) for device in machine.video_devices()}
+    known = {device: one for device, one in seen.items() if one.is_known and not one.is_virtual}
+    if pin.is_set:
+        fitting = [device for device, one in known.items() if pin.fits(one)]
+        if fitting:
+            return found(State.OK, f"{fitting[0]} is the camera that settings.toml names.")
+        told = "".join(f" Or name the one at {d}: {_line_of(one)}" for d, one in known.items())
+        return found(
+            State.MISSING,
+            "The camera that settings.toml names is not here, and no other is opened.",
+            f"Plug it in where it was.{told}",
+        )
+    if not known:
+        return found(State.OK, "No camera is here that settings.toml could name.")
+    device, identity = next(iter(known.items()))
+    line = _line_of(identity)
+    if settings.bank.connector == "sandbox":
+        return found(State.OK, f"Any camera may be used; to name {device} in settings.toml: {line}")
+    return found(
+        State.WARN,
+        "Real money, and any camera may be used.",
+        f"Put this at the top of settings.toml, which names {device}: {line}",
+    )
+
+
+def _line_of(identity: CameraIdentity) -> str:
+    return CameraPin.of(identity).line()
 
 
 def check_pack(machine: Machine, data_dir: Path) -> Finding:
@@ -364,6 +412,7 @@ CHECKS: Final[tuple[Callable[[Machine, Path], Finding], ...]] = (
     check_python,
     check_system_libraries,
     check_camera,
+    check_camera_pin,
     check_pack,
     check_store_key,
     check_disk,

@@ -20,8 +20,10 @@ from typing import Final
 
 from kiosk.doctor import FileFacts
 from kiosk.domain.errors import SmileTillError
+from kiosk.faces.camera.identity import CameraIdentity, identity_of
 from kiosk.faces.vault import keyring
 from kiosk.faces.vision.calibration import impostor_tails
+from kiosk.settings import Settings, load_settings
 from models import store
 from models.errors import PackError
 from models.manifest import find_pack
@@ -54,6 +56,17 @@ class ThisMachine:
         devices = [p for p in Path("/dev").glob("video*") if p.name.removeprefix("video").isdigit()]
         devices.sort(key=lambda path: int(path.name.removeprefix("video")))
         return {str(path): os.access(path, os.R_OK | os.W_OK) for path in devices}
+
+    def camera(self, device: str) -> CameraIdentity:
+        """Return what the kernel tells of a camera device."""
+        return identity_of(int(device.removeprefix("/dev/video")))
+
+    def settings(self, data_dir: Path) -> Settings | None:
+        """Return the installation's settings; None where they cannot be read."""
+        try:
+            return load_settings(data_dir)
+        except (SmileTillError, OSError):
+            return None
 
     def variable(self, name: str) -> str | None:
         """Return an environment variable."""

@@ -20,6 +20,8 @@ SETTINGS_BYTES_MAX = 65_536
 _File = TypeVar("_File")
 _COUNTRY_CODE = re.compile(r"([1-9][0-9]{0,2})?", re.ASCII)
 """ITU-T E.164: one to three digits."""
+_USB_IDS = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}", re.ASCII)
+"""As the kernel writes them."""
 
 
 class BankSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,6 +85,32 @@ class ScreenSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             if not (code.isascii() and code.isdigit() and 4 <= len(code) <= 8):
                 message = "a staff code must have 4 to 8 digits"
                 raise ValueError(message)
+
+
+class CameraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which camera this terminal works with; `smiletill doctor` prints the line that says it.
+
+    Whatever is set must be what the kernel tells of the device, at every opening.
+    """
+
+    usb: str = ""
+    """Vendor and product, such as `046d:0825`."""
+    serial: str = ""
+    """The maker's serial number; cheap webcams have none, or all the same."""
+    path: str = ""
+    """Where it is plugged in, from `devices/` on, as in /sys."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no device could ever show."""
+        if self.usb and not _USB_IDS.fullmatch(self.usb):
+            message = "camera.usb must be four and four hexadecimal digits, such as 046d:0825"
+            raise ValueError(message)
+        if self.serial and not self.usb:
+            message = "camera.serial says nothing without camera.usb"
+            raise ValueError(message)
+        if self.path and not self.path.startswith("devices/"):
+            message = "camera.path must begin with devices/"
+            raise ValueError(message)
 
 
 class KeysSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -151,6 +179,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     money: MoneySettings = MoneySettings()
     till: TillSettings = TillSettings()
     screen: ScreenSettings = ScreenSettings()
+    camera: CameraSettings = CameraSettings()
     retention: RetentionSettings = RetentionSettings()
     packs: PacksSettings = PacksSettings()
     keys: KeysSettings = KeysSettings()

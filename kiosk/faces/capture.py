@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from pathlib import Path
 
 import numpy as np
 
 from kiosk.domain.ids import PackId
-from kiosk.faces.camera.choice import camera_of
+from kiosk.faces.camera.choice import Cameras
 from kiosk.faces.desk.ports import CaptureRefusal, Samples
 from kiosk.faces.vision.enrolment import (
     EnrolmentRefusal,
@@ -33,7 +32,7 @@ GUIDED_MS_MAX = 45_000
 
 
 def capture(
-    room: VisionRoom, spec: CameraSpec, pack: PackId, run_dir: Path, *, guided: bool = False
+    room: VisionRoom, spec: CameraSpec, pack: PackId, cameras: Cameras, *, guided: bool = False
 ) -> Generator[Progress, None, Samples | CaptureRefusal]:
     """Look until there are enough good samples, or none will follow.
 
@@ -46,8 +45,8 @@ def capture(
     """
     with room.visit(pack) as sight:
         if guided:
-            return (yield from _guided(sight, spec, run_dir))
-        make_camera = camera_of(spec, run_dir=run_dir, pad_sandbox_only=sight.pack.sandbox_only)
+            return (yield from _guided(sight, spec, cameras))
+        make_camera = cameras.of(spec, pad_sandbox_only=sight.pack.sandbox_only)
         rule = EnrolmentRule()
         sampler = EnrolmentSampler(pad=pad_rule(sight.pack), rule=rule)
         try:
@@ -70,10 +69,10 @@ def capture(
 
 
 def _guided(
-    sight: Sight, spec: CameraSpec, run_dir: Path
+    sight: Sight, spec: CameraSpec, cameras: Cameras
 ) -> Generator[Progress, None, Samples | CaptureRefusal]:
     """Ask for one pose after the other; each has its own bound (`GuidedRule`)."""
-    make_camera = camera_of(spec, run_dir=run_dir, pad_sandbox_only=sight.pack.sandbox_only)
+    make_camera = cameras.of(spec, pad_sandbox_only=sight.pack.sandbox_only)
     sampler = GuidedSampler(pad=pad_rule(sight.pack))
     try:
         last: Progress | None = None

@@ -32,6 +32,8 @@ from kiosk.domain.ids import PackId
 from kiosk.domain.mandate import PinRules
 from kiosk.domain.money import Money
 from kiosk.domain.stepup import TRIAL_LOGGER, Ask, StepUpPolicy
+from kiosk.faces.camera.choice import Cameras
+from kiosk.faces.camera.identity import CameraPin
 from kiosk.faces.capture import capture
 from kiosk.faces.caretaker import Caretaker
 from kiosk.faces.desk import audit
@@ -113,8 +115,8 @@ class FacesProcess:
             self._keeper.close()
             self._vault.close()
             raise
-        room = VisionRoom(data_dir)
-        self._room = room
+        room = self._room = VisionRoom(data_dir)
+        self._cameras = cameras_of(settings, self._run_dir)
         self._packs = PackChange(data_dir, self._vault, room, settings.packs.grace_days, _now)
         self._settings, self._data_dir = settings, data_dir
         note_trials(data_dir)
@@ -129,6 +131,7 @@ class FacesProcess:
             vault=self._vault,
             gallery=self._gallery,
             room=room,
+            cameras=self._cameras,
             packs=self._packs,
             desk=self._desk,
             keeper=self._keeper,
@@ -166,6 +169,7 @@ class FacesProcess:
             people=self.service.people,
             packs_of=lambda: (self.service.pack_for(None), *self._packs.older()),
             camera=camera,
+            cameras=self._cameras,
             policy=policy_of(self._settings, self._data_dir),
             payee=self._settings.payee,
             language=os.environ.get("SMILETILL_LANGUAGE") or self._settings.screen.language,
@@ -236,7 +240,7 @@ class FacesProcess:
         ) -> Generator[Progress, None, Samples | CaptureRefusal]:
             self.on_enrolling(True)
             try:
-                return (yield from capture(room, camera, pack, self._run_dir, guided=guided))
+                return (yield from capture(room, camera, pack, self._cameras, guided=guided))
             finally:
                 self.on_enrolling(False)
 
@@ -253,7 +257,7 @@ class FacesProcess:
                 policy = policy_of(self._settings, data_dir)
                 return (
                     yield from rehearse(
-                        room, camera, newcomer, self._gallery, policy, self._run_dir
+                        room, camera, newcomer, self._gallery, policy, self._cameras
                     )
                 )
             finally:
@@ -328,6 +332,12 @@ def _policy(settings: Settings, rows: PolicyFile) -> StepUpPolicy:
         liveness_unproven=Ask(rows.liveness_unproven),
         sensor_degraded=Ask(rows.sensor_degraded),
     )
+
+
+def cameras_of(settings: Settings, run_dir: Path) -> Cameras:
+    """Return what an installation says of its cameras."""
+    pinned = settings.camera
+    return Cameras(run_dir, CameraPin(pinned.usb, pinned.serial, pinned.path))
 
 
 def rules_of(settings: Settings) -> RetentionRules:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from kiosk.domain.identification import Candidate, Decision, Identification, Sea
 from kiosk.domain.ids import PackId, PersonId
 from kiosk.domain.session.look import Look
 from kiosk.domain.stepup import Factor, Requirement, StepUpPolicy, rows_for_face, rows_for_person
-from kiosk.faces.camera.choice import camera_of
+from kiosk.faces.camera.choice import Cameras
 from kiosk.faces.eyes import Eyes
 from kiosk.faces.vault.gallery import DIGITS, Gallery
 from kiosk.faces.vault.records import Person
@@ -71,7 +70,7 @@ def rehearse(
     newcomer: Person,
     gallery: Gallery,
     policy: StepUpPolicy,
-    run_dir: Path,
+    cameras: Cameras,
 ) -> Generator[Progress, None, Rehearsal]:
     """Look as a payment would.
 
@@ -87,7 +86,7 @@ def rehearse(
         eyes = Eyes(sight.pack, sight.pipeline, beside, policy=SearchPolicy(), tails=sight.tails)
         started = time.monotonic()
         try:
-            make = camera_of(spec, run_dir=run_dir, pad_sandbox_only=sight.pack.sandbox_only)
+            make = cameras.of(spec, pad_sandbox_only=sight.pack.sandbox_only)
             look: Look | None = None
             hint, told_ms = "rehearsing", 0
             with make() as camera:

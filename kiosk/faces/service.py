@@ -12,7 +12,7 @@ from kiosk.domain.identification import Identification
 from kiosk.domain.ids import OrderId, PackId, PayerAlias, PersonId
 from kiosk.domain.order import Outcome
 from kiosk.domain.stepup import StepUpPolicy
-from kiosk.faces.camera.choice import camera_of
+from kiosk.faces.camera.choice import Cameras
 from kiosk.faces.desk.audit import AuditLog
 from kiosk.faces.desk.desk import Desk, DeskMessage
 from kiosk.faces.desk.staff import StaffSession
@@ -102,7 +102,8 @@ class FacesService:
         run_dir: Where money's socket lies.
         vault: The open vault.
         gallery: Who may pay.
-        room: Camera and networks.
+        room: The networks.
+        cameras: Makes the camera of a payment without a screen.
         packs: Which of them people are looked at with.
         desk: Answers staff.
         keeper: Rotates the vault's key.
@@ -122,6 +123,7 @@ class FacesService:
         vault: Vault,
         gallery: Gallery,
         room: VisionRoom,
+        cameras: Cameras,
         packs: PackChange,
         desk: Desk,
         keeper: VaultKeeper,
@@ -137,6 +139,7 @@ class FacesService:
         self._gallery = gallery
         self.people = VaultPeople(vault, gallery, decoy_key, evidence)
         self._room = room
+        self._cameras = cameras
         self._packs = packs
         self._desk = desk
         self._keeper = keeper
@@ -240,9 +243,8 @@ class FacesService:
                     request,
                     money=money,
                     people=self.people,
-                    camera=camera_of(
+                    camera=self._cameras.of(
                         request.camera,
-                        run_dir=self._run_dir,
                         pad_sandbox_only=any(sight.pack.sandbox_only for sight in sights),
                     ),
                     eyes=lambda: eyes_of(sights, self._gallery, facts),

@@ -26,7 +26,7 @@ from kiosk.domain.order import OrderState
 from kiosk.domain.session import events as ev
 from kiosk.domain.session.look import Look
 from kiosk.domain.stepup import StepUpPolicy
-from kiosk.faces.camera.choice import camera_of
+from kiosk.faces.camera.choice import Cameras
 from kiosk.faces.eyes import Eyes
 from kiosk.faces.learning import Learn, learn_from, learn_nothing
 from kiosk.faces.money_link import MoneyLink
@@ -70,7 +70,7 @@ class RoomLooker:
         gallery: Who can be meant.
         packs_of: Tells the packs that people here are searched with, the installation's own first.
         spec: Which camera.
-        run_dir: Where the simulated people's socket lies.
+        cameras: Makes it.
         lights: Whether the screen may change its colour while the camera looks.
         confirmed: Tells, once, who has paid by face and PIN since it was last asked.
         learn: Told what their visit could teach.
@@ -82,7 +82,7 @@ class RoomLooker:
         gallery: Gallery,
         packs_of: Callable[[], tuple[PackId, ...]],
         spec: CameraSpec,
-        run_dir: Path,
+        cameras: Cameras,
         *,
         lights: bool = True,
         confirmed: Callable[[], PersonId | None] = lambda: None,
@@ -97,7 +97,7 @@ class RoomLooker:
         self._gallery = gallery
         self._packs_of = packs_of
         self._spec = spec
-        self._run_dir = run_dir
+        self._cameras = cameras
         self._visit = ExitStack()
         self._camera = ExitStack()
         self._frames: Iterator[Frame] | None = None
@@ -116,10 +116,8 @@ class RoomLooker:
         self._eyes = eyes_of(
             sights, self._gallery, CameraFacts.of(self._spec.kind, lit=self._lights)
         )
-        make = camera_of(
-            self._spec,
-            run_dir=self._run_dir,
-            pad_sandbox_only=any(it.pack.sandbox_only for it in sights),
+        make = self._cameras.of(
+            self._spec, pad_sandbox_only=any(it.pack.sandbox_only for it in sights)
         )
         self._began = None
         self._frames = self._camera.enter_context(make()).frames()
@@ -263,6 +261,7 @@ class TerminalParts:
     people: People
     packs_of: Callable[[], tuple[PackId, ...]]
     camera: CameraSpec
+    cameras: Cameras
     policy: StepUpPolicy
     payee: str
     language: str
@@ -293,7 +292,7 @@ class Terminal:
             parts.gallery,
             parts.packs_of,
             parts.camera,
-            parts.run_dir,
+            parts.cameras,
             lights=parts.lights,
             confirmed=cashier.take_confirmed,
             learn=parts.learn,

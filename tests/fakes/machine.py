@@ -4,6 +4,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kiosk.doctor import FileFacts
+from kiosk.faces.camera.identity import CameraIdentity
+from kiosk.settings import Settings
+
+WEBCAM = CameraIdentity(
+    "uvcvideo", "046d:0825", "A1", "/sys/devices/pci/usb1/1-3/1-3:1.0/video4linux/video0"
+)
 
 
 @dataclass
@@ -14,6 +20,8 @@ class FakeMachine:
     absent_modules: set[str] = field(default_factory=set)
     absent_libraries: set[str] = field(default_factory=set)
     devices: dict[str, bool] = field(default_factory=lambda: {"/dev/video0": True})
+    cameras: dict[str, CameraIdentity] = field(default_factory=lambda: {"/dev/video0": WEBCAM})
+    set_up: Settings | None = field(default_factory=Settings)
     variables: dict[str, str] = field(default_factory=dict)
     terminal: bool = True
     files: dict[Path, FileFacts] = field(default_factory=dict)
@@ -37,6 +45,12 @@ class FakeMachine:
 
     def video_devices(self) -> dict[str, bool]:
         return self.devices
+
+    def camera(self, device: str) -> CameraIdentity:
+        return self.cameras.get(device, CameraIdentity())
+
+    def settings(self, data_dir: Path) -> Settings | None:
+        return self.set_up
 
     def variable(self, name: str) -> str | None:
         return self.variables.get(name)

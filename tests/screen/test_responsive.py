@@ -15,6 +15,7 @@ import pytest
 from PySide6.QtCore import Qt, QTimer
 
 from kiosk.domain.evidence import CameraKind
+from kiosk.faces.camera.choice import Cameras
 from kiosk.faces.terminal import RoomLooker
 from kiosk.faces.vault.gallery import Gallery
 from kiosk.faces.vision.room import VisionRoom
@@ -93,7 +94,7 @@ def test_the_real_pipeline_does_not_stall_the_window(make, qtbot, shared, tmp_pa
         Gallery(),
         lambda: (pack,),
         CameraSpec(CameraKind.FRAME_FOLDER, path=str(folder)),
-        tmp_path,
+        Cameras(tmp_path),
     )
     terminal = make(looker=looker)
     with room.visit(pack):

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from kiosk.doctor import FileFacts, State, can_pay_in_sandbox, examine
+from kiosk.faces.camera.identity import CameraIdentity
+from kiosk.settings import BankSettings, CameraSettings, Settings
 from tests.fakes.machine import FakeMachine
 
 DATA = Path("/installation")
@@ -132,3 +134,39 @@ def test_no_finding_shows_the_environment():
     machine = FakeMachine(variables={"SMILETILL_PASSPHRASE_FILE": "hunter2-hunter2"})
 
     assert "hunter2" not in "".join(f.sentence + f.mend for f in examine(machine, DATA))
+
+
+REAL = BankSettings(connector="cards")
+PINNED = CameraSettings(usb="046d:0825", path="devices/pci/usb1/1-3/1-3:1.0")
+
+
+def test_the_line_that_pins_the_camera_is_printed_and_with_real_money_asked_for():
+    """In the sandbox it is an offer, with a real bank a warning; and nothing once it is done."""
+    offer = finding_of(FakeMachine(), "camera_pin")
+    warning = finding_of(FakeMachine(set_up=Settings(bank=REAL)), "camera_pin")
+    done = finding_of(FakeMachine(set_up=Settings(bank=REAL, camera=PINNED)), "camera_pin")
+
+    line = 'camera = { usb = "046d:0825", serial = "A1", path = "devices/pci/usb1/1-3/1-3:1.0" }'
+    assert offer.state is State.OK
+    assert offer.sentence.endswith(line)
+    assert warning.state is State.WARN
+    assert warning.mend.endswith(line)
+    assert (done.state, done.mend) == (State.OK, "")
+
+
+def test_a_pinned_camera_that_is_not_here_is_missing():
+    """Whoever is there instead can be pinned by the line in the mend."""
+    found = finding_of(
+        FakeMachine(set_up=Settings(camera=CameraSettings(usb="1234:5678"))), "camera_pin"
+    )
+
+    assert found.state is State.MISSING
+    assert "046d:0825" in found.mend
+
+
+def test_a_loopback_is_not_offered_as_the_camera():
+    """A program's pictures fit no pin and are no line to paste."""
+    fake = CameraIdentity("v4l2loopback", place="/sys/devices/virtual/video4linux/video0")
+    found = finding_of(FakeMachine(cameras={"/dev/video0": fake}), "camera_pin")
+
+    assert "camera =" not in found.sentence

@@ -55,3 +55,15 @@ def test_what_is_no_country_code_is_refused(data_dir, code):
     with pytest.raises(BadInputError) as caught:
         load_settings(data_dir)
     assert caught.value.code == "settings_bad"
+
+
+@pytest.mark.parametrize(
+    "words", ['usb = "46d:825"', 'serial = "A1"', 'path = "/sys/devices/usb1"', "number = 0"]
+)
+def test_a_pin_that_no_camera_could_fit_is_refused(data_dir, words):
+    """Better said at the start than by a terminal without a camera."""
+    (data_dir / "settings.toml").write_text(f"[camera]\n{words}\n", encoding="utf-8")
+
+    with pytest.raises(BadInputError) as caught:
+        load_settings(data_dir)
+    assert caught.value.code == "settings_bad"

@@ -19,6 +19,7 @@ from kiosk.domain.identification import (
     same_person_threshold,
 )
 from kiosk.domain.stepup import StepUpPolicy
+from kiosk.faces.camera.choice import Cameras
 from kiosk.faces.capture import capture
 from kiosk.faces.rehearsal import rehearse
 from kiosk.faces.vision.room import VisionRoom
@@ -60,7 +61,7 @@ class Counter(Shop):
 
     def open(self) -> None:
         super().open()
-        room, run_dir = VisionRoom(self.data_dir), self.data_dir / "run"
+        room, cameras = VisionRoom(self.data_dir), Cameras(self.data_dir / "run")
 
         def same_from(pack):
             return same_person_threshold(SearchPolicy(), room.tails(pack))
@@ -69,10 +70,10 @@ class Counter(Shop):
             return duplicate_threshold(SearchPolicy(), room.tails(pack))
 
         def take(camera, pack, *, guided=False):
-            return capture(room, camera, pack, run_dir, guided=guided)
+            return capture(room, camera, pack, cameras, guided=guided)
 
         def rehearsed(camera, newcomer):
-            return rehearse(room, camera, newcomer, self.gallery, StepUpPolicy(), run_dir)
+            return rehearse(room, camera, newcomer, self.gallery, StepUpPolicy(), cameras)
 
         self.tools = self.desk._tools = dataclasses.replace(
             self.tools,

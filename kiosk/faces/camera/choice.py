@@ -3,24 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from kiosk.domain.errors import SetupError
 from kiosk.domain.evidence import CameraKind
 from kiosk.faces.camera.device import DeviceCamera
 from kiosk.faces.camera.folder import FolderCamera
+from kiosk.faces.camera.identity import UNPINNED, CameraPin
 from kiosk.faces.camera.port import Camera
 from kiosk.faces.camera.stream import StreamCamera
 from kiosk.faces.camera.video import VideoCamera
 from kiosk.link.protocol import CameraSpec
 
 
-def camera_of(spec: CameraSpec, *, run_dir: Path, pad_sandbox_only: bool) -> Callable[[], Camera]:
+@dataclass(frozen=True, slots=True)
+class Cameras:
+    """What an installation says of its cameras; handed to whoever opens one.
+
+    Args:
+        run_dir: Where the simulated people's socket lies.
+        pin: Which device it has to be; other kinds of camera are not devices and have no pin.
+    """
+
+    run_dir: Path
+    pin: CameraPin = UNPINNED
+
+    def of(self, spec: CameraSpec, *, pad_sandbox_only: bool) -> Callable[[], Camera]:
+        """As `camera_of`, with what is said here."""
+        return camera_of(
+            spec, run_dir=self.run_dir, pad_sandbox_only=pad_sandbox_only, pin=self.pin
+        )
+
+
+def camera_of(
+    spec: CameraSpec, *, run_dir: Path, pad_sandbox_only: bool, pin: CameraPin = UNPINNED
+) -> Callable[[], Camera]:
     """Return what makes the camera that was asked for; nothing is opened.
 
     Args:
         spec: Which camera.
         run_dir: Where the simulated people's socket lies.
+        pin: Which device it has to be.
         pad_sandbox_only: Whether the pack in use has a PAD that knows simulated people only.
 
     Raises:
@@ -35,7 +59,7 @@ def camera_of(spec: CameraSpec, *, run_dir: Path, pad_sandbox_only: bool) -> Cal
         )
     match spec.kind:
         case CameraKind.DEVICE:
-            return lambda: DeviceCamera(spec.device)
+            return lambda: DeviceCamera(spec.device, pin=pin)
         case CameraKind.VIDEO_FILE:
             return lambda: VideoCamera(Path(spec.path))
         case CameraKind.FRAME_FOLDER:

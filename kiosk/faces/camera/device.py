@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 
 from kiosk.domain.evidence import CameraKind
-from kiosk.faces.camera.identity import CameraIdentity, identity_of
+from kiosk.faces.camera.identity import UNPINNED, CameraIdentity, CameraPin, identity_of
 from kiosk.faces.camera.port import CameraDeviceError, Frame
 from kiosk.faces.opencv import cv2
 
@@ -86,6 +86,7 @@ class DeviceCamera:
         open_capture: Opens the device; called on the camera's thread, for each reopening again.
         now_ms: A monotonic clock in milliseconds.
         identify: Tells who the device is; by default the kernel, nobody for a capture of one's own.
+        pin: Who it has to be, at every opening.
     """
 
     def __init__(
@@ -96,11 +97,13 @@ class DeviceCamera:
         open_capture: Callable[[], Capture] | None = None,
         now_ms: Callable[[], int] | None = None,
         identify: Callable[[], CameraIdentity] | None = None,
+        pin: CameraPin = UNPINNED,
     ) -> None:
         """Remember what to open; open nothing."""
         asked = CameraIdentity if open_capture is not None else partial(identity_of, number)
         self._identify = identify or asked
         self._identity = CameraIdentity()
+        self._pin = pin
         self._number = number
         self._limits = limits or DeviceLimits()
         self._open_capture = open_capture or self._open_device
@@ -127,12 +130,14 @@ class DeviceCamera:
         """Start the thread and wait until the device is open.
 
         Raises:
-            CameraDeviceError: `camera_virtual`, `camera_missing`, `camera_busy` or
-                `camera_stalled`.
+            CameraDeviceError: `camera_virtual`, `camera_not_pinned`, `camera_missing`,
+                `camera_busy` or `camera_stalled`.
         """
         self._identity = self._identify()
         if self._identity.is_virtual:
             raise _virtual(self._number)
+        if not self._pin.fits(self._identity):
+            raise _not_pinned(self._number, self._identity)
         self._slot = _Slot()
         self._stop.clear()
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
@@ -198,6 +203,8 @@ class DeviceCamera:
             try:
                 capture = self._open_capture()
                 if capture.isOpened():
+                    if not self._is_pinned():
+                        return
                     with self._changed:
                         self._slot.opened = True
                         self._changed.notify_all()
@@ -222,6 +229,16 @@ class DeviceCamera:
             if now not in {self._identity, CameraIdentity()}:
                 self._fail(_swapped())
                 return
+
+    def _is_pinned(self) -> bool:
+        """Look who it is now that it is open, before a frame of it is read; else say so."""
+        if not self._pin.is_set:
+            return True
+        now = self._identify()
+        if self._pin.fits(now) and not now.is_virtual:
+            return True
+        self._fail(_not_pinned(self._number, now))
+        return False
 
     def _read_until_lost(self, capture: Capture, index: int) -> int:
         """Read until reads fail too often in a row; return the next index."""
@@ -294,6 +311,20 @@ def _virtual(number: int) -> CameraDeviceError:
         f"Camera {number} is a program's pictures, not a camera.",
         code="camera_virtual",
         mend="Name a real camera with --camera, and remove the loopback driver.",
+    )
+
+
+def _not_pinned(number: int, found: CameraIdentity) -> CameraDeviceError:
+    if not found.is_known:
+        return CameraDeviceError(
+            f"Nothing tells who camera {number} is, and this terminal works with one only.",
+            code="camera_not_pinned",
+            mend="Plug in the camera that settings.toml names. See smiletill doctor.",
+        )
+    return CameraDeviceError(
+        f"Camera {number} is not the one that this terminal works with.",
+        code="camera_not_pinned",
+        mend="Plug that one in where it was, or pin this one: smiletill doctor prints the line.",
     )
 
 

@@ -152,6 +152,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "pad_texture": ("Das sah nicht wie ein lebendes Gesicht aus.", _OTHER),
     "camera_virtual": ("Diese Kamera ist keine echte.", _OTHER),
     "camera_swapped": ("Die Kamera wurde ausgetauscht.", _OTHER),
+    "camera_not_pinned": ("Das ist nicht die Kamera dieses Terminals.", _OTHER),
     "pad_stream": ("Mit den Bildern der Kamera stimmte etwas nicht.", _OTHER),
     "pad_context": ("Das sah wie ein Bild eines Gesichts aus.", _OTHER),
     "pad_light": ("Das Licht auf dem Gesicht war nicht das des Bildschirms.", _OTHER),

@@ -150,6 +150,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "pad_texture": ("This did not look like a live face.", _OTHER),
     "camera_virtual": ("This camera is not a real one.", _OTHER),
     "camera_swapped": ("The camera was exchanged.", _OTHER),
+    "camera_not_pinned": ("This is not this terminal's camera.", _OTHER),
     "pad_stream": ("The camera's pictures were not right.", _OTHER),
     "pad_context": ("This looked like a picture of a face.", _OTHER),
     "pad_light": ("The light on the face was not the screen's.", _OTHER),

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 
 import numpy as np
 import pytest
 
+from kiosk.domain.evidence import CameraKind
+from kiosk.faces.camera.choice import Cameras
 from kiosk.faces.camera.device import DeviceCamera, DeviceLimits
-from kiosk.faces.camera.identity import CameraIdentity, identity_of
+from kiosk.faces.camera.identity import CameraIdentity, CameraPin, identity_of
 from kiosk.faces.camera.port import CameraDeviceError
+from kiosk.link.protocol import CameraSpec
+from kiosk.settings import load_settings
 
 WEBCAM = CameraIdentity("uvcvideo", "046d:0825", "A1", "/sys/devices/pci/usb1/1-3/1-3:1.0/video0")
 OTHER = CameraIdentity("uvcvideo", "1234:5678", "", "/sys/devices/pci/usb1/1-3/1-3:1.0/video0")
@@ -118,3 +123,93 @@ def test_a_loss_before_the_first_look_is_told_by_the_frames():
         with pytest.raises(CameraDeviceError) as caught:
             next(frames)
     assert caught.value.code == "camera_swapped"
+
+
+# Pinned -------------------------------------------------------------------------------------------
+
+PIN = CameraPin.of(WEBCAM)
+
+
+def pinned(pin, *seen):
+    """A camera that is told, sighting for sighting, who is there; the last word stays."""
+    left = list(seen)
+    return DeviceCamera(
+        0,
+        limits=QUICK,
+        open_capture=OneFrame,
+        identify=lambda: left.pop(0) if len(left) > 1 else left[0],
+        pin=pin,
+    )
+
+
+def test_the_line_for_settings_pins_the_camera_it_was_made_of(tmp_path):
+    """What is printed is TOML, and the camera it came from fits it; its number plays no part."""
+    found = identity_of(0, usb_device(tmp_path, "uvcvideo"))
+    (tmp_path / "settings.toml").write_text(CameraPin.of(found).line() + "\n", encoding="utf-8")
+
+    read = load_settings(tmp_path).camera
+    pin = CameraPin(read.usb, read.serial, read.path)
+
+    assert (pin.usb, pin.serial) == ("046d:0825", "A1")
+    assert pin.path.endswith("usb1/1-3/1-3:1.0")
+    assert pin.fits(found)
+    assert pin.fits(dataclasses.replace(found, place=found.place.replace("video0", "video4")))
+
+
+@pytest.mark.parametrize(
+    ("pin", "fits"),
+    [
+        (CameraPin(), True),
+        (PIN, True),
+        (CameraPin(usb="046d:0825"), True),
+        (CameraPin(usb="046d:0825", serial="B2"), False),
+        (CameraPin(usb="1234:0825", path=PIN.path), False),
+        (CameraPin(path="devices/pci/usb1/1-4/1-4:1.0"), False),
+    ],
+)
+def test_all_that_is_pinned_must_be_shown(pin, fits):
+    """What is left empty may be anything."""
+    assert pin.fits(WEBCAM) is fits
+
+
+@pytest.mark.parametrize("found", [OTHER, CameraIdentity(), dataclasses.replace(WEBCAM, serial="")])
+def test_who_is_not_the_pinned_camera_is_not_opened(found):
+    """Another device, and one of which the kernel tells nothing or less."""
+    with pytest.raises(CameraDeviceError) as caught, pinned(PIN, found):
+        pass
+    assert (caught.value.code, caught.value.exit_code) == ("camera_not_pinned", 3)
+    assert caught.value.mend
+
+
+def test_the_pinned_camera_is_opened():
+    """Its frames come."""
+    with pinned(PIN, WEBCAM) as camera:
+        assert int(next(camera.frames()).image[0, 0, 0]) == 99
+
+
+def test_an_exchange_while_it_is_opened_is_seen():
+    """Who it is is asked again when it is open, before a frame of it is read."""
+    with pytest.raises(CameraDeviceError) as caught, pinned(PIN, WEBCAM, OTHER) as camera:
+        next(camera.frames())
+    assert caught.value.code == "camera_not_pinned"
+
+
+def test_a_pinned_camera_that_comes_back_as_nobody_is_refused():
+    """At a reopening an unknown device is enough to refuse it."""
+    with pinned(PIN, WEBCAM, WEBCAM, CameraIdentity()) as camera:
+        frames = camera.frames()
+        assert next(frames).index == 0
+        with pytest.raises(CameraDeviceError) as caught:
+            next(frames)
+    assert caught.value.code == "camera_not_pinned"
+
+
+@pytest.mark.parametrize(
+    "kind", [CameraKind.FRAME_FOLDER, CameraKind.VIDEO_FILE, CameraKind.SIMULATED]
+)
+def test_only_a_device_is_pinned(tmp_path, kind):
+    """Folders, files and simulated people are made as ever."""
+    cameras = Cameras(tmp_path, CameraPin(usb="ffff:ffff"))
+
+    assert cameras.of(CameraSpec(kind, path="x"), pad_sandbox_only=False)().kind is kind
+    assert cameras.of(CameraSpec(CameraKind.DEVICE), pad_sandbox_only=False)().kind.is_live
