@@ -74,14 +74,32 @@ class StreamLayer:
         self._commanded: tuple[int, float] | None = None
         self._fault = ""
         self._followed: bool | None = None
+        self._obeys = True
+        self._unable = ""
 
     def change_face(self) -> None:
         """Nothing here belongs to a face."""
 
-    def command_exposure(self, at_ms: int, factor: float) -> None:
-        """Take note that the camera was told to make the picture so many times as bright."""
+    def command_exposure(self, at_ms: int, factor: float, *, obeys: bool = True) -> None:
+        """Take note that the camera was told to make the picture so many times as bright.
+
+        Args:
+            at_ms: When it carried that out.
+            factor: How many times as much light.
+            obeys: Whether this camera is known to follow; of another one it is only missing.
+        """
         self._commanded = (at_ms, factor)
+        self._obeys = obeys
         self._followed = None
+
+    def cannot_command(self, why: str) -> None:
+        """Take note that this camera's exposure will not be changed in this session."""
+        self._unable = why
+
+    @property
+    def followed(self) -> bool | None:
+        """Say whether the picture followed the last command; None while that is open."""
+        return self._followed
 
     def add(self, sight: Sight) -> None:
         """Take one more frame."""
@@ -111,6 +129,8 @@ class StreamLayer:
             return LayerReport(Layer.STREAM, LayerVerdict.UNDECIDED, "too_few_frames", same)
         if self._is_too_even():
             return LayerReport(Layer.STREAM, LayerVerdict.COULD_NOT_RUN, "clock_too_even", same)
+        if self._facts.exposure and self._unable and self._followed is not True:
+            return LayerReport(Layer.STREAM, LayerVerdict.COULD_NOT_RUN, self._unable, same)
         if self._facts.exposure and self._followed is not True:
             return LayerReport(Layer.STREAM, LayerVerdict.UNDECIDED, "exposure_not_tried", same)
         return LayerReport(Layer.STREAM, LayerVerdict.BONA_FIDE, "", same)
@@ -154,4 +174,7 @@ class StreamLayer:
             self._followed = True
         elif now_ms >= at_ms + last_ms:
             self._followed = False
-            self._fault = self._fault or "exposure_ignored"
+            if self._obeys:
+                self._fault = self._fault or "exposure_ignored"
+            else:
+                self._unable = "exposure_ignored"

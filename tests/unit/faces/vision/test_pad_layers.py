@@ -133,6 +133,31 @@ def test_the_exposure_must_follow(followed, verdict):
     assert layer.report().verdict.value == verdict
 
 
+@pytest.mark.parametrize("tried", [True, False])
+def test_a_camera_that_takes_no_commands_is_no_attack_and_no_pass(tried):
+    """One that never followed, or cannot be told, lowers the sum: the layer could not run."""
+    layer = StreamLayer(CameraFacts.of(CameraKind.DEVICE, exposure=True))
+    if not tried:
+        layer.cannot_command("no_exposure_control")
+    for k, t in enumerate(times(40)):
+        if k == 12 and tried:
+            layer.command_exposure(t, 0.6, obeys=False)
+        layer.add(sight(t, ROOM))
+
+    why = "exposure_ignored" if tried else "no_exposure_control"
+    assert (layer.report().verdict, layer.report().why) == (LayerVerdict.COULD_NOT_RUN, why)
+    assert layer.followed is (False if tried else None)
+
+
+def test_a_stream_whose_exposure_was_not_tried_yet_waits():
+    """Where it is going to be commanded, nothing is proven before."""
+    report = stream_of(
+        [sight(t, ROOM) for t in times(40)], CameraFacts.of(CameraKind.DEVICE, exposure=True)
+    )
+
+    assert (report.verdict, report.why) == (LayerVerdict.UNDECIDED, "exposure_not_tried")
+
+
 # Context ------------------------------------------------------------------------------------------
 
 
