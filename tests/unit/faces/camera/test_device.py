@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,8 +14,8 @@ from kiosk.faces.camera.device import DeviceCamera, DeviceLimits
 from kiosk.faces.camera.port import Camera, CameraDeviceError
 
 QUICK = DeviceLimits(
-    open_timeout_s=2.0,
-    frame_timeout_s=0.05,
+    open_timeout_s=10.0,
+    frame_timeout_s=10.0,
     failed_reads_max=2,
     reopen_attempts_max=2,
     reopen_pause_s=0.01,
@@ -36,7 +37,7 @@ class FakeCapture:
 
     def read(self):
         if self._gate is not None:
-            self._gate.wait(2.0)
+            self._gate.wait(10.0)
         picture = next(self._pictures, None)
         return picture is not None, picture
 
@@ -92,11 +93,11 @@ def test_the_newest_frame_wins():
         for value in (10, 20, 30):
             yield picture(value)
         seen.set()
-        hold.wait(2.0)
+        hold.wait(10.0)
 
     hold = threading.Event()
     with camera_of([FakeCapture(pictures(), gate=gate)]) as camera:
-        assert seen.wait(2.0)
+        assert seen.wait(10.0)
         frame = next(camera.frames())
         hold.set()
 
@@ -110,7 +111,7 @@ def test_an_unplugged_camera_is_reopened():
 
     def second():
         yield picture(50)
-        hold.wait(2.0)
+        hold.wait(10.0)
 
     first = FakeCapture([picture(10)])
     with camera_of([first, FakeCapture(second())]) as camera:
@@ -142,7 +143,8 @@ def test_a_camera_that_stays_away_is_an_error():
 def test_a_driver_that_hangs_stalls_only_its_own_thread():
     """The consumer gets an error in time although read() never returns."""
     never = threading.Event()
-    with camera_of([FakeCapture([], gate=never)]) as camera:
+    impatient = replace(QUICK, frame_timeout_s=0.05)
+    with camera_of([FakeCapture([], gate=never)], impatient) as camera:
         with pytest.raises(CameraDeviceError) as caught:
             next(camera.frames())
         never.set()
@@ -158,10 +160,10 @@ def test_a_covered_lens_is_noticed():
         for _ in range(3):
             yield picture(0)
         seen.set()
-        hold.wait(2.0)
+        hold.wait(10.0)
 
     with camera_of([FakeCapture(black())]) as camera:
-        assert seen.wait(2.0)
+        assert seen.wait(10.0)
         covered = camera.looks_covered
         hold.set()
 

@@ -18,7 +18,7 @@ from kiosk.settings import load_settings
 
 WEBCAM = CameraIdentity("uvcvideo", "046d:0825", "A1", "/sys/devices/pci/usb1/1-3/1-3:1.0/video0")
 OTHER = CameraIdentity("uvcvideo", "1234:5678", "", "/sys/devices/pci/usb1/1-3/1-3:1.0/video0")
-QUICK = DeviceLimits(failed_reads_max=1, reopen_pause_s=0.0, frame_timeout_s=1.0)
+QUICK = DeviceLimits(failed_reads_max=1, reopen_pause_s=0.0, frame_timeout_s=10.0)
 
 
 class OneFrame:
@@ -117,7 +117,7 @@ def test_a_loss_before_the_first_look_is_told_by_the_frames():
     camera = DeviceCamera(0, limits=QUICK, open_capture=OneFrame, identify=exchanged)
 
     with camera:
-        assert lost.wait(5)
+        assert lost.wait(10.0)
         frames = camera.frames()
         assert next(frames).index == 0
         with pytest.raises(CameraDeviceError) as caught:
