@@ -27,7 +27,7 @@ from enrollment.commands.staff import consent, staff
 from enrollment.commands.visits import queue
 from enrollment.consent_copy import Agreement, code_content, write_copy
 from enrollment.flow import FacesClient
-from kiosk.commands.common import data_option, emit, json_option
+from kiosk.commands.common import data_option, emit, founded_data_option, json_option
 from kiosk.domain.errors import BadInputError
 from kiosk.domain.ids import PersonId
 from kiosk.link.protocol import EnrolPerson, Progress
@@ -147,7 +147,7 @@ def _write_copy(client: FacesClient, question: EnrolPerson, person: str, path: P
 @click.option("--video", type=click.Path(path_type=Path), metavar="F", help="Video file.")
 @click.option("--frames", type=click.Path(path_type=Path), metavar="DIR", help="Folder of frames.")
 @click.option("--guided", is_flag=True, help="Ask for poses.")
-@data_option
+@founded_data_option
 @json_option
 def again(
     *,
@@ -172,7 +172,7 @@ def again(
 
 
 @enrol.command(name="list")
-@data_option
+@founded_data_option
 @json_option
 def list_people(*, data_dir: Path, as_json: bool) -> int:
     """List who is enrolled."""
@@ -189,7 +189,7 @@ def list_people(*, data_dir: Path, as_json: bool) -> int:
 
 @enrol.command()
 @click.argument("person", metavar="ID")
-@data_option
+@founded_data_option
 @json_option
 def show(*, person: str, data_dir: Path, as_json: bool) -> int:
     """Show what staff may see of one person."""
@@ -203,7 +203,7 @@ def show(*, person: str, data_dir: Path, as_json: bool) -> int:
 @enrol.command()
 @click.argument("person", metavar="ID")
 @click.option("--yes", is_flag=True, help="Do not ask again.")
-@data_option
+@founded_data_option
 @json_option
 def erase(*, person: str, yes: bool, data_dir: Path, as_json: bool) -> int:
     """Erase one person, prove it, and revoke their mandate.
@@ -232,7 +232,7 @@ def erase(*, person: str, yes: bool, data_dir: Path, as_json: bool) -> int:
 @enrol.command()
 @click.argument("person", metavar="ID")
 @click.option("--yes", is_flag=True, help="Do not ask again.")
-@data_option
+@founded_data_option
 @json_option
 @click.pass_context
 def withdraw(

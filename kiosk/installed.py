@@ -14,7 +14,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk.domain.errors import SetupError
+from kiosk.domain.errors import BadInputError, SetupError
 
 FILE_NAME = "installed.json"
 VERSION = 1
@@ -43,6 +43,29 @@ _KEPT = (
         "The payment journal is missing or empty, although this installation has run before.",
     ),
 )
+
+
+_SIGNS = ("keyring.json", FILE_NAME, "restore.json", "vault", "money")
+"""Any of them in a folder says that an installation was founded there."""
+
+
+def is_founded(data_dir: Path) -> bool:
+    """Say whether an installation was founded in a folder, be it damaged by now."""
+    return any((data_dir / sign).exists() for sign in _SIGNS)
+
+
+def require(data_dir: Path) -> None:
+    """Refuse a folder that no installation was founded in; nothing is made in it.
+
+    Raises:
+        BadInputError: `installation_missing`.
+    """
+    if not is_founded(data_dir):
+        raise BadInputError(
+            f"There is no installation in {data_dir}.",
+            code="installation_missing",
+            mend="Name the right folder with --data; enrol add, run and pay found a new one.",
+        )
 
 
 def check(data_dir: Path) -> None:

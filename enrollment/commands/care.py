@@ -13,12 +13,12 @@ from tqdm import tqdm
 
 from enrollment import care_flow, words
 from enrollment.flow import OpenFaces
-from kiosk.commands.common import data_option, emit, json_option
+from kiosk.commands.common import emit, founded_data_option, json_option
 from kiosk.link.protocol import Progress
 
 
 @click.command()
-@data_option
+@founded_data_option
 @json_option
 @click.pass_obj
 def renew(faces: OpenFaces, *, data_dir: Path, as_json: bool) -> None:
@@ -38,7 +38,7 @@ def renew(faces: OpenFaces, *, data_dir: Path, as_json: bool) -> None:
 
 
 @click.command()
-@data_option
+@founded_data_option
 @json_option
 @click.pass_obj
 def unused(faces: OpenFaces, *, data_dir: Path, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from enrollment.flow import SILENCE_S_MAX, OpenFaces
-from kiosk.commands.common import data_option, emit, json_option
+from kiosk.commands.common import emit, founded_data_option, json_option
 from kiosk.domain.errors import SetupError
 from kiosk.domain.ids import PersonId
 from kiosk.link.figures import (
@@ -38,7 +38,7 @@ def plot() -> None:
 @plot.command()
 @click.argument("person", metavar="ID")
 @_out
-@data_option
+@founded_data_option
 @json_option
 @click.pass_obj
 def scores(
@@ -59,7 +59,7 @@ def scores(
 @plot.command()
 @click.argument("person", metavar="ID", required=False)
 @_out
-@data_option
+@founded_data_option
 @json_option
 @click.pass_obj
 def quality(
@@ -75,7 +75,7 @@ def quality(
 @plot.command()
 @click.option("--days", type=click.IntRange(1, 3_660), default=90, show_default=True)
 @_out
-@data_option
+@founded_data_option
 @json_option
 @click.pass_obj
 def activity(

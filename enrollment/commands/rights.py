@@ -16,7 +16,7 @@ import click
 from enrollment import export_words, rights_flow, words
 from enrollment.flow import OpenFaces
 from enrollment.pdf import write_pdf
-from kiosk.commands.common import data_option, emit, json_option
+from kiosk.commands.common import emit, founded_data_option, json_option
 from kiosk.domain.errors import BadInputError
 
 EXIT_NO = 1
@@ -29,7 +29,7 @@ _pin = click.option(
 
 @click.command()
 @_person
-@data_option
+@founded_data_option
 @json_option
 @click.pass_obj
 def kept(faces: OpenFaces, *, person: str, data_dir: Path, as_json: bool) -> None:
@@ -43,7 +43,7 @@ def kept(faces: OpenFaces, *, person: str, data_dir: Path, as_json: bool) -> Non
 @_person
 @click.option("--pdf", type=click.Path(dir_okay=False, path_type=Path), metavar="F", help="PDF.")
 @click.option("--language", default="", metavar="L", help="Of the PDF: en or de.")
-@data_option
+@founded_data_option
 @json_option
 @click.pass_obj
 def export(
@@ -72,7 +72,7 @@ def export(
 @click.option("--per-payment", metavar="AMOUNT", help="Such as 20.00.")
 @click.option("--per-day", metavar="AMOUNT", help="Such as 50.00.")
 @_pin
-@data_option
+@founded_data_option
 @json_option
 @click.pass_obj
 def limits(
@@ -95,7 +95,7 @@ def limits(
 @_person
 @click.option("--new-pin", metavar="PIN", help="Asked for, unseen, if left out.")
 @_pin
-@data_option
+@founded_data_option
 @json_option
 @click.pass_obj
 def change_pin(
@@ -118,7 +118,7 @@ def change_pin(
 @_person
 @click.option("--name", default="", help="The right name.")
 @click.option("--phone", default="", metavar="NUMBER", help="The right number, in full.")
-@data_option
+@founded_data_option
 @json_option
 @click.pass_obj
 def correct(
@@ -132,7 +132,7 @@ def correct(
 
 @click.command()
 @_person
-@data_option
+@founded_data_option
 @json_option
 @click.pass_obj
 def pause(faces: OpenFaces, *, person: str, data_dir: Path, as_json: bool) -> int:
@@ -145,7 +145,7 @@ def pause(faces: OpenFaces, *, person: str, data_dir: Path, as_json: bool) -> in
 @click.command()
 @_person
 @_pin
-@data_option
+@founded_data_option
 @json_option
 @click.pass_obj
 def resume(faces: OpenFaces, *, person: str, pin: str, data_dir: Path, as_json: bool) -> int:
@@ -157,7 +157,7 @@ def resume(faces: OpenFaces, *, person: str, pin: str, data_dir: Path, as_json: 
 
 @click.command()
 @_person
-@data_option
+@founded_data_option
 @json_option
 @click.pass_obj
 def freeze(faces: OpenFaces, *, person: str, data_dir: Path, as_json: bool) -> int:
@@ -169,7 +169,7 @@ def freeze(faces: OpenFaces, *, person: str, data_dir: Path, as_json: bool) -> i
 
 @click.command()
 @_person
-@data_option
+@founded_data_option
 @json_option
 @click.pass_obj
 def unfreeze(faces: OpenFaces, *, person: str, data_dir: Path, as_json: bool) -> int:
@@ -183,7 +183,7 @@ def unfreeze(faces: OpenFaces, *, person: str, data_dir: Path, as_json: bool) ->
 @click.argument("order", metavar="ORDER")
 @click.option("--person", metavar="ID", help="Who was charged; left out: who the order charged.")
 @click.option("--really", metavar="ID", help="Who bought, if that is known.")
-@data_option
+@founded_data_option
 @json_option
 @click.pass_obj
 def report_wrong(

@@ -14,7 +14,7 @@ import click
 
 from enrollment import staff_flow
 from enrollment.flow import OpenFaces
-from kiosk.commands.common import data_option, emit, json_option
+from kiosk.commands.common import data_option, emit, founded_data_option, json_option
 from kiosk.domain.errors import BadInputError
 from kiosk.link.staff_desk import StaffRole
 
@@ -44,7 +44,7 @@ def add(
 
 
 @staff.command(name="list")
-@data_option
+@founded_data_option
 @json_option
 @click.pass_obj
 def list_staff(faces: OpenFaces, *, data_dir: Path, as_json: bool) -> None:
@@ -57,7 +57,7 @@ def list_staff(faces: OpenFaces, *, data_dir: Path, as_json: bool) -> None:
 
 @staff.command()
 @click.argument("name")
-@data_option
+@founded_data_option
 @json_option
 @click.pass_obj
 def remove(faces: OpenFaces, *, name: str, data_dir: Path, as_json: bool) -> None:
@@ -70,7 +70,7 @@ def remove(faces: OpenFaces, *, name: str, data_dir: Path, as_json: bool) -> Non
 @click.command()
 @click.option("--language", default="en", show_default=True, metavar="CODE", help="Two letters.")
 @click.option("--version", default="", metavar="V", help="Such as v1; the newest if left out.")
-@data_option
+@founded_data_option
 @json_option
 @click.pass_obj
 def consent(

@@ -7,14 +7,14 @@ from pathlib import Path
 import click
 
 from enrollment.flow import SILENCE_S_MAX, OpenFaces
-from kiosk.commands.common import data_option, emit, json_option
+from kiosk.commands.common import emit, founded_data_option, json_option
 from kiosk.link.visits import ShowQueue, VisitQueue
 
 WHY = {"pack": "new samples for the new model pack", "imported": "was never seen live"}
 
 
 @click.command()
-@data_option
+@founded_data_option
 @json_option
 @click.pass_obj
 def queue(faces: OpenFaces, *, data_dir: Path, as_json: bool) -> int:

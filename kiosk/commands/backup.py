@@ -17,7 +17,13 @@ from typing import Any
 
 import click
 
-from kiosk.commands.common import data_option, emit, json_option, passphrase_prompt
+from kiosk.commands.common import (
+    data_option,
+    emit,
+    founded_data_option,
+    json_option,
+    passphrase_prompt,
+)
 from kiosk.domain.errors import BadInputError, SetupError
 from kiosk.domain.ids import PayerAlias
 from kiosk.faces.vault.archive import (
@@ -65,7 +71,7 @@ def backup() -> None:
 @backup.command()
 @click.option("--to", "target", type=_file, required=True, help="The new file, outside DIR.")
 @_passphrase_option
-@data_option
+@founded_data_option
 @json_option
 def make(target: Path, passphrase_file: Path | None, data_dir: Path, as_json: bool) -> None:
     """Write a backup for the recovery code, or for a passphrase; a terminal may run meanwhile."""
@@ -150,7 +156,7 @@ def restore_(
 @click.option(
     "--erasures", type=_file, help="A newer list of erasures (smiletill backup erasures)."
 )
-@data_option
+@founded_data_option
 @json_option
 def accept_(erasures: Path | None, data_dir: Path, as_json: bool) -> None:
     """Go on with an older copy that was put back: it is the newest there is."""
@@ -163,7 +169,7 @@ def accept_(erasures: Path | None, data_dir: Path, as_json: bool) -> None:
 @click.option(
     "--to", "target", type=_file, required=True, help="The file; an older list is replaced."
 )
-@data_option
+@founded_data_option
 @json_option
 def erasures(target: Path, data_dir: Path, as_json: bool) -> None:
     """Write the list of everybody erased so far, to keep beside the backups."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kiosk.commands.common import data_option, emit, json_option
+from kiosk.commands.common import data_option, emit, json_option, there_data_option
 from kiosk.domain.errors import SetupError
 from kiosk.domain.ids import OrderId
 from kiosk.sandbox.bank import oracle as sandbox_oracle
@@ -67,7 +67,7 @@ def serve(port: int, data_dir: Path) -> None:
 
 @sandbox.command()
 @click.option("--order", "order_id", metavar="ID", default=None, help="Only this order.")
-@data_option
+@there_data_option
 @json_option
 def oracle(order_id: str | None, data_dir: Path, as_json: bool) -> None:
     """Say how many debits the sandbox of this installation's connector really executed."""
@@ -102,7 +102,7 @@ def oracle(order_id: str | None, data_dir: Path, as_json: bool) -> None:
     "--status", type=click.Choice([str(status) for status in STATUSES]), default="500",
     help="For status.",
 )  # fmt: skip
-@data_option
+@there_data_option
 @json_option
 def fault(data_dir: Path, kind: str, as_json: bool, **fields: Any) -> None:
     """Spoil the next requests to the running bank; KIND none lets it behave again."""
@@ -117,7 +117,7 @@ def fault(data_dir: Path, kind: str, as_json: bool, **fields: Any) -> None:
 
 @sandbox.command()
 @click.argument("offset_s", metavar="SECONDS", type=int)
-@data_option
+@there_data_option
 @json_option
 def clock(offset_s: int, data_dir: Path, as_json: bool) -> None:
     """Set the running bank's clock to the wall clock plus SECONDS."""
@@ -129,7 +129,7 @@ def clock(offset_s: int, data_dir: Path, as_json: bool) -> None:
 @sandbox.command()
 @click.argument("decision", type=click.Choice(DECISIONS))
 @click.argument("consent_id", metavar="CONSENT")
-@data_option
+@there_data_option
 @json_option
 def consent(decision: str, consent_id: str, data_dir: Path, as_json: bool) -> None:
     """Let the payer or the bank decide about an open-banking CONSENT (its id)."""
@@ -152,7 +152,7 @@ def consent(decision: str, consent_id: str, data_dir: Path, as_json: bool) -> No
 @click.option(
     "--reason", metavar="CODE", default="AM04", show_default=True, help="Why they are rejected."
 )
-@data_option
+@there_data_option
 @json_option
 def ladder(
     delays: tuple[tuple[str, float], ...], final: str, reason: str, data_dir: Path, as_json: bool
@@ -168,7 +168,7 @@ def ladder(
     help="Life of payers' tokens to come; without it they live as long as their consent.",
 )  # fmt: skip
 @click.option("--forget", is_flag=True, help="End all tokens that were given out.")
-@data_option
+@there_data_option
 @json_option
 def tokens(life_s: int | None, forget: bool, data_dir: Path, as_json: bool) -> None:
     """Shorten or end the access tokens of the open-banking door."""
@@ -177,7 +177,7 @@ def tokens(life_s: int | None, forget: bool, data_dir: Path, as_json: bool) -> N
 
 
 @sandbox.command()
-@data_option
+@there_data_option
 @json_option
 def requests(data_dir: Path, as_json: bool) -> None:
     """List the requests that came to the open-banking door; hashes only, no content."""

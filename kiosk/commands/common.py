@@ -13,12 +13,17 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
-from kiosk.domain.errors import SetupError
+from kiosk import installed
+from kiosk.domain.errors import BadInputError, SetupError
 from models import manifest
+
+Word = TypeVar("Word", bound=Callable[..., Any])
+Check = Callable[[click.Context, click.Parameter, Path], Path]
 
 
 def default_data_dir() -> Path:
@@ -40,16 +45,45 @@ def default_data_dir() -> Path:
         ) from error
 
 
-# The parameter is called `data_dir` and is always a Path. The folder need not exist yet.
-data_option = click.option(
-    "--data",
-    "data_dir",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=default_data_dir,
-    show_default="your XDG data directory/smiletill",
-    help="The installation: vault, journal, settings and sandbox live in this folder.",
-)
+def _founded(context: click.Context, parameter: click.Parameter, data_dir: Path) -> Path:
+    """Let a word go on only in a folder that an installation was founded in."""
+    del context, parameter
+    installed.require(data_dir)
+    return data_dir
+
+
+def _there(context: click.Context, parameter: click.Parameter, data_dir: Path) -> Path:
+    """Refuse a folder that somebody named and that is not there: most likely a slip."""
+    source = context.get_parameter_source(parameter.name or "")
+    if source is ParameterSource.COMMANDLINE and not data_dir.is_dir():
+        raise BadInputError(
+            f"There is no folder {data_dir}.",
+            code="data_dir_missing",
+            mend="Check what was given with --data.",
+        )
+    return data_dir
+
+
+def _data_option(check: Check | None = None) -> Callable[[Word], Word]:
+    return click.option(
+        "--data",
+        "data_dir",
+        metavar="DIR",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=default_data_dir,
+        show_default="your XDG data directory/smiletill",
+        help="The installation: vault, journal, settings and sandbox live in this folder.",
+        callback=check,
+    )
+
+
+# The parameter is called `data_dir` and is always a Path. Which of the three a word takes:
+data_option = _data_option()
+"""It may found an installation: the folder need not exist yet."""
+founded_data_option = _data_option(_founded)
+"""It reads or changes what an installation holds, and so must never found one."""
+there_data_option = _data_option(_there)
+"""It answers before an installation is founded too, but not for a folder that is not there."""
 
 # The parameter is called `as_json`.
 json_option = click.option(

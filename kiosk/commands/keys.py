@@ -15,7 +15,13 @@ from typing import Any
 
 import click
 
-from kiosk.commands.common import data_option, emit, json_option, passphrase_prompt
+from kiosk.commands.common import (
+    data_option,
+    emit,
+    founded_data_option,
+    json_option,
+    passphrase_prompt,
+)
 from kiosk.domain.errors import BadInputError
 from kiosk.faces.vault import keyring
 from kiosk.faces.vault.envelope import wipe
@@ -61,7 +67,7 @@ def keys() -> None:
 
 
 @keys.command()
-@data_option
+@founded_data_option
 @json_option
 def show(data_dir: Path, as_json: bool) -> None:
     """Say what opens this installation, without opening it."""
@@ -71,7 +77,7 @@ def show(data_dir: Path, as_json: bool) -> None:
 
 
 @keys.command()
-@data_option
+@founded_data_option
 @json_option
 def rotate(data_dir: Path, as_json: bool) -> None:
     """Exchange the vault's key and the root key; a terminal that runs goes on."""
@@ -100,7 +106,7 @@ def rotate(data_dir: Path, as_json: bool) -> None:
 
 
 @keys.command()
-@data_option
+@founded_data_option
 @json_option
 def recovery(data_dir: Path, as_json: bool) -> None:
     """Make a recovery code, shown once; an older one is worth nothing afterwards."""
@@ -116,7 +122,7 @@ def recovery(data_dir: Path, as_json: bool) -> None:
 
 @keys.command()
 @click.option("--code-file", type=_file, help="Holds the code; else it is asked for.")
-@data_option
+@founded_data_option
 @json_option
 def recover(code_file: Path | None, data_dir: Path, as_json: bool) -> None:
     """Open with the recovery code, and take the key given now as the one of each start."""
@@ -162,7 +168,7 @@ def seal_tpm(allow_unmeasured: bool, data_dir: Path, as_json: bool) -> None:
 
 @keys.command()
 @click.option("--new-file", type=_file, help="Holds the new passphrase; else it is asked for.")
-@data_option
+@founded_data_option
 @json_option
 def passphrase(new_file: Path | None, data_dir: Path, as_json: bool) -> None:
     """Have another passphrase open the installation from now on."""
@@ -183,7 +189,7 @@ def passphrase(new_file: Path | None, data_dir: Path, as_json: bool) -> None:
 
 @keys.command()
 @click.option("--new-file", type=_file, required=True, help="Holds 32 bytes or 64 hex digits.")
-@data_option
+@founded_data_option
 @json_option
 def storekey(new_file: Path, data_dir: Path, as_json: bool) -> None:
     """Have another credential `storekey` open the installation from now on."""

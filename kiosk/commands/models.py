@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from tqdm import tqdm
 
-from kiosk.commands.common import data_option, emit, json_option
+from kiosk.commands.common import data_option, emit, json_option, there_data_option
 from models import download, store
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def models() -> None:
 
 
 @models.command("list")
-@data_option
+@there_data_option
 @json_option
 def list_(data_dir: Path, as_json: bool) -> None:
     """Show the packs: which are here, and which one is used."""
@@ -76,7 +76,7 @@ def install(name: str, from_dir: Path | None, data_dir: Path, as_json: bool) -> 
 
 @models.command()
 @click.argument("name", required=False)
-@data_option
+@there_data_option
 @json_option
 def verify(name: str | None, data_dir: Path, as_json: bool) -> int:
     """Read every file of one pack, or of all that are here, and compare its hash."""
@@ -107,7 +107,7 @@ def use(name: str, data_dir: Path, as_json: bool) -> None:
 
 
 @models.command()
-@data_option
+@there_data_option
 @json_option
 def licences(data_dir: Path, as_json: bool) -> None:
     """Print licence, source and commit of every file of every pack."""
@@ -134,7 +134,7 @@ def licences(data_dir: Path, as_json: bool) -> None:
 )
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Where the PNG goes.")
 @click.option("--seed", type=click.IntRange(0), default=20_261_128, show_default=True)
-@data_option
+@there_data_option
 @json_option
 def calibrate(
     name: str, faces: Path, plot: Path | None, seed: int, data_dir: Path, as_json: bool

@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kiosk.commands.common import data_option, emit, json_option, passphrase_prompt
+from kiosk import installed
+from kiosk.commands.common import (
+    data_option,
+    emit,
+    founded_data_option,
+    json_option,
+    passphrase_prompt,
+    there_data_option,
+)
 from kiosk.domain.errors import BadInputError, SetupError
 from kiosk.settings import load_settings
 from kiosk.supervisor import Installation, key_wish
@@ -97,7 +105,7 @@ def account(*, file: Path, data_dir: Path, as_json: bool) -> None:
 
 
 @bank_access.command()
-@data_option
+@there_data_option
 @json_option
 def show(*, data_dir: Path, as_json: bool) -> int:
     """Say which bank is set up; no key and no account number. Exit code 1: none is."""
@@ -107,8 +115,10 @@ def show(*, data_dir: Path, as_json: bool) -> int:
     )
     from kiosk.money.banks.vrp.session import ONBOARDING_SECRET  # noqa: PLC0415
 
-    with _secrets(data_dir, is_read_only=True) as secrets:
-        raw = secrets.get(ONBOARDING_SECRET)
+    raw = None
+    if installed.is_founded(data_dir):
+        with _secrets(data_dir, is_read_only=True) as secrets:
+            raw = secrets.get(ONBOARDING_SECRET)
     if raw is None:
         emit({"is_set": False}, as_json, "No bank is set up.")
         return 1
@@ -134,7 +144,7 @@ def show(*, data_dir: Path, as_json: bool) -> int:
 
 @bank_access.command()
 @click.option("--yes", is_flag=True, help="Do it; without, nothing is changed.")
-@data_option
+@founded_data_option
 @json_option
 def forget(*, yes: bool, data_dir: Path, as_json: bool) -> None:
     """Remove the access to the bank; mandates that stand there must be revoked before."""
@@ -155,7 +165,7 @@ def forget(*, yes: bool, data_dir: Path, as_json: bool) -> None:
 
 @bank_access.command()
 @click.argument("address")
-@data_option
+@founded_data_option
 @json_option
 def approved(*, address: str, data_dir: Path, as_json: bool) -> None:
     """Hand over the ADDRESS to which the customer's browser came back from the bank's page.

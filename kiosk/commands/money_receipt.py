@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from kiosk.commands.common import data_option, emit, json_option
+from kiosk.commands.common import emit, json_option, there_data_option
 from kiosk.domain.errors import BadInputError, SetupError
 from kiosk.domain.ids import parse_order_id
 from kiosk.settings import load_settings
@@ -42,7 +42,7 @@ FORMATS = ("text", "pdf", "escpos")
 @click.option(
     "--printer", metavar="WHERE", help="Print it: usb:VENDOR:PRODUCT, network:HOST or file:PATH."
 )
-@data_option
+@there_data_option
 @json_option
 def receipt(
     *,

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from kiosk.commands.common import data_option, emit, json_option
+from kiosk.commands.common import emit, json_option, there_data_option
 from kiosk.domain.errors import BadInputError
 from kiosk.domain.genuine import GenuineCurve
 from kiosk.domain.identification import (
@@ -36,7 +36,7 @@ def policy() -> None:
 @policy.command()
 @click.option("--people", type=click.IntRange(1), default=GALLERY_SIZE_FLOOR, show_default=True)
 @click.option("--pack", help="Model pack; else the one in use.")
-@data_option
+@there_data_option
 @json_option
 def show(people: int, pack: str | None, data_dir: Path, as_json: bool) -> None:
     """Print the step-up table and the thresholds for a gallery of a size."""
@@ -152,7 +152,7 @@ def template() -> None:
 
 
 @policy.command()
-@data_option
+@there_data_option
 @json_option
 def trial(data_dir: Path, as_json: bool) -> None:
     """Count what the policy on trial (policy-trial.toml) would have asked instead."""

@@ -59,8 +59,9 @@ def test_bad_file_is_not_sealed(say, tmp_path):
     assert not json.loads(say("show").stdout)["is_set"]
 
 
-def test_approval_address_is_taken_from_stdin(say):
+def test_approval_address_is_taken_from_stdin(say, data_dir):
     """A whole address is handed over; half of one is refused, and not repeated."""
+    (data_dir / "money").mkdir()
     back = "https://terminal.example/done#code=c0de&id_token=t0ken&state=st4te"
     assert json.loads(say("approved", "-", input=f"{back}\n").stdout) == {"ok": True}
     refused = say("approved", "-", input=back.partition("&")[0])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kiosk.commands.common import data_option, emit, json_option
+from kiosk.commands.common import emit, json_option, there_data_option
 from kiosk.domain.errors import SetupError
 
 # Within the word: listing the words must not load the crypto.
@@ -15,7 +15,7 @@ from kiosk.domain.errors import SetupError
 
 @click.command()
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
-@data_option
+@there_data_option
 @json_option
 def dpia(out: Path | None, data_dir: Path, as_json: bool) -> None:
     """Print a data-protection impact assessment of this installation, as Markdown.

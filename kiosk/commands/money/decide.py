@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kiosk.commands.common import data_option, emit, json_option, passphrase_prompt
+from kiosk.commands.common import emit, founded_data_option, json_option, passphrase_prompt
 from kiosk.commands.money.staff import check_staff, staff_option
 from kiosk.domain.ids import parse_order_id
 from kiosk.link.back_office import CloseConflict, Decided, DecideUnknown
@@ -21,7 +21,7 @@ CALL_S_MAX = 90.0
 @click.argument("word", type=click.Choice(["paid", "not-paid"]))
 @click.option("--reason", required=True, help="One word, such as statement or guest-left.")
 @staff_option
-@data_option
+@founded_data_option
 @json_option
 def decide(*, order: str, word: str, reason: str, staff: str, data_dir: Path, as_json: bool) -> int:
     """Decide a payment whose end is unknown, after the bank was asked once more.
@@ -56,7 +56,7 @@ def decide(*, order: str, word: str, reason: str, staff: str, data_dir: Path, as
 @click.argument("item", metavar="ITEM")
 @click.option("--reason", default="looked-at", show_default=True, help="One word.")
 @staff_option
-@data_option
+@founded_data_option
 @json_option
 def close_conflict(*, item: str, reason: str, staff: str, data_dir: Path, as_json: bool) -> None:
     """Say that you have looked at a conflict that `money open` lists; nothing else changes."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from kiosk.commands.common import data_option, emit, json_option
+from kiosk.commands.common import emit, json_option, there_data_option
 
 
 @click.group()
@@ -16,7 +16,7 @@ def journal() -> None:
 
 
 @journal.command()
-@data_option
+@there_data_option
 @json_option
 def verify(*, data_dir: Path, as_json: bool) -> None:
     """Read every record and check sums, order and meaning; exit code 3 on damage."""
@@ -41,7 +41,7 @@ def verify(*, data_dir: Path, as_json: bool) -> None:
     "--format", "kind", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True
 )
 @click.option("--with-staff", is_flag=True, help="Keep the names of staff.")
-@data_option
+@there_data_option
 @json_option
 def export(*, out: Path, kind: str, with_staff: bool, data_dir: Path, as_json: bool) -> None:
     """Write every record, without what is sealed or personal, with the chain values."""

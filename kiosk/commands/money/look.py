@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kiosk.commands.common import data_option, emit, json_option
+from kiosk.commands.common import emit, json_option, there_data_option
 from kiosk.domain.errors import BadInputError
 from kiosk.domain.ids import reference_of
 from kiosk.domain.money import parse_amount
@@ -41,7 +41,7 @@ until_option = click.option("--until", metavar="TIME", help="Before then.")
 @day_option
 @since_option
 @until_option
-@data_option
+@there_data_option
 @json_option
 def find(
     *,
@@ -77,7 +77,7 @@ def find(
 
 
 @click.command("open")
-@data_option
+@there_data_option
 @json_option
 def open_(*, data_dir: Path, as_json: bool) -> None:
     """List everything that is not finished, with what to do about it."""
@@ -94,7 +94,7 @@ def open_(*, data_dir: Path, as_json: bool) -> None:
 @day_option
 @since_option
 @until_option
-@data_option
+@there_data_option
 @json_option
 def totals(
     *, day: str | None, since: str | None, until: str | None, data_dir: Path, as_json: bool

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import click
 
-from kiosk.commands.common import data_option, emit, json_option, passphrase_prompt
+from kiosk.commands.common import (
+    emit,
+    founded_data_option,
+    json_option,
+    passphrase_prompt,
+    there_data_option,
+)
 from kiosk.domain.ids import OrderId, parse_order_id
 from kiosk.domain.money import Money, parse_amount
 from kiosk.domain.order import OrderState
@@ -18,7 +24,7 @@ from kiosk.supervisor import Installation, open_installation
 
 @click.command()
 @click.option("--open", "only_open", is_flag=True, help="Only what is not finished.")
-@data_option
+@there_data_option
 @json_option
 def orders(*, only_open: bool, data_dir: Path, as_json: bool) -> None:
     """List the orders as the journal knows them, oldest first."""
@@ -37,7 +43,7 @@ def orders(*, only_open: bool, data_dir: Path, as_json: bool) -> None:
 @click.command()
 @click.option("--amount", required=True, help="What is owed, like 12.50.")
 @click.option("--order", help="Order id; the same id and amount is the same order.")
-@data_option
+@founded_data_option
 @json_option
 def order(*, amount: str, order: str | None, data_dir: Path, as_json: bool) -> None:
     """Send an order to the till that runs on this data directory; its screen shows it."""
@@ -55,7 +61,7 @@ def order(*, amount: str, order: str | None, data_dir: Path, as_json: bool) -> N
 
 @click.command()
 @click.argument("order", metavar="ID")
-@data_option
+@founded_data_option
 @json_option
 def abort(*, order: str, data_dir: Path, as_json: bool) -> int:
     """Take back an order that nobody will pay; one that is paid or on its way stays as it is."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from kiosk.commands.common import data_option, emit, json_option, passphrase_prompt
+from kiosk.commands.common import emit, founded_data_option, json_option, passphrase_prompt
 from kiosk.commands.money.staff import check_staff, staff_option
 from kiosk.domain.ids import OrderId, parse_order_id
 from kiosk.domain.money import parse_amount
@@ -35,7 +35,7 @@ CALL_S_MAX = 90.0
 @click.option("--reason", default="staff", show_default=True, help="One word.")
 @click.option("--request", help="Id of this request; the same id is the same refund.")
 @staff_option
-@data_option
+@founded_data_option
 @json_option
 def refund(
     *,
@@ -73,7 +73,7 @@ def refund(
 @click.argument("number", type=click.IntRange(min=1))
 @click.argument("end", type=click.Choice(["done", "withdrawn"]))
 @staff_option
-@data_option
+@founded_data_option
 @json_option
 def refund_close(*, number: int, end: str, staff: str, data_dir: Path, as_json: bool) -> int:
     """Say of refund NUMBER that you made the transfer, or that nobody will."""
@@ -90,7 +90,7 @@ def refund_close(*, number: int, end: str, staff: str, data_dir: Path, as_json: 
 
 @click.command()
 @click.argument("order", metavar="[ORDER]", required=False)
-@data_option
+@founded_data_option
 @json_option
 def refunds(*, order: str | None, data_dir: Path, as_json: bool) -> None:
     """List the refunds of an order, or all that are open."""

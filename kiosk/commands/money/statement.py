@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from kiosk.commands.common import data_option, emit, json_option, passphrase_prompt
+from kiosk.commands.common import emit, founded_data_option, json_option, passphrase_prompt
 from kiosk.commands.money.staff import check_staff, staff_option
 from kiosk.domain.errors import BadInputError
 from kiosk.domain.refund import LineFate
@@ -26,7 +26,7 @@ CALL_S_MAX = 90.0
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @staff_option
-@data_option
+@founded_data_option
 @json_option
 def statement(*, file: Path, staff: str, data_dir: Path, as_json: bool) -> int:
     """Import a statement of your own account, as CSV or camt.053.

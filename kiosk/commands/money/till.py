@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from kiosk.commands.common import data_option, emit, json_option
+from kiosk.commands.common import data_option, emit, json_option, there_data_option
 from kiosk.settings import load_settings
 
 
@@ -45,7 +45,7 @@ def add(*, name: str, role: str, data_dir: Path, as_json: bool) -> None:
 
 
 @till.command(name="list")
-@data_option
+@there_data_option
 @json_option
 def list_keys(*, data_dir: Path, as_json: bool) -> None:
     """List the tills that have a key; the keys themselves are nowhere."""
@@ -61,7 +61,7 @@ def list_keys(*, data_dir: Path, as_json: bool) -> None:
 
 @till.command()
 @click.argument("name")
-@data_option
+@there_data_option
 @json_option
 def remove(*, name: str, data_dir: Path, as_json: bool) -> int:
     """Make the key of a till worthless, at once."""
@@ -74,7 +74,7 @@ def remove(*, name: str, data_dir: Path, as_json: bool) -> int:
 
 
 @till.command()
-@data_option
+@there_data_option
 @json_option
 def fingerprint(*, data_dir: Path, as_json: bool) -> None:
     """Show the certificate's SHA-256 fingerprint, for tills and tablets to compare."""

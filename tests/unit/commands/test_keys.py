@@ -80,8 +80,8 @@ def test_show_says_what_opens_it_and_what_a_guess_costs(data_dir):
 
 def test_nothing_is_made_where_there_is_no_installation(tmp_path):
     """A slip in --data does not make a new installation."""
-    assert "keyring_missing" == refusal(tmp_path, "show")
-    assert "keyring_missing" == refusal(tmp_path, "rotate")
+    assert "installation_missing" == refusal(tmp_path, "show")
+    assert "installation_missing" == refusal(tmp_path, "rotate")
     assert not (tmp_path / "keyring.json").exists()
 
 

@@ -193,7 +193,7 @@ def test_the_state_survives_a_torn_line_and_has_one_user(tmp_path):
         state.put(Step(3, "begun"))
         with pytest.raises(ImportStateError), ImportState(tmp_path, "ab" * 32):
             pass
-    (path,) = tmp_path.iterdir()
+    (path,) = tmp_path.glob("*.jsonl")
     path.write_bytes(path.read_bytes()[:-4])
 
     with ImportState(tmp_path, "ab" * 32) as state:
