@@ -3,6 +3,8 @@
 A manifest can only name files in its own folder: a file is a bare name. Detector, encoder,
 expression and calibration may each be taken whole from another pack, and only from one shipped
 with this program, one step deep. PAD never is: each pack answers for its own.
+A pack without a calibration of its own may name a floor: the tails of another shipped pack, below
+which no measurement of the owner's can bring its thresholds (kiosk/faces/vision/calibration.py).
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, cast
 
 from models._reading import Table, manifest_error, read_toml
-from models.pack import Pack, Stage
+from models.pack import Pack, Stage, Weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,8 +28,9 @@ PACK_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 # The largest official file a pack is known to need is AuraFace's 260 MB encoder.
 FILE_BYTES_MAX: Final = 1 << 30
 PAD_STAGES_MAX: Final = 8
+INSTEAD_MAX: Final = 4
 
-_FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}\.onnx")
+_FILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}\.(onnx|pth)")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -71,10 +74,13 @@ def read_manifest(path: Path, *, folder: Path, shipped_dir: Path) -> Pack:
         calibration=_calibration(path, table, shipped_dir, sandbox_only=sandbox_only),
         commercial_use=table.flag("commercial_use"),
         sandbox_only=sandbox_only,
+        quality=(
+            _stage(path, folder, "quality", stages.take("quality")) if "quality" in stages else None
+        ),
     )
     stages.close()
     table.close()
-    files = [stage.file for stage in pack.stages]
+    files = [form.file for stage in pack.stages for form in stage.forms]
     if len(set(files)) != len(files):
         raise manifest_error(path, "names one file for two stages")
     return pack
@@ -98,6 +104,13 @@ def _calibration(
             raise manifest_error(path, "takes its calibration from a pack that has none of its own")
         if source is not None:
             values = {**values, "impostor_tail": _tails_of(path, values, source)}
+    elif "floor_from_pack" in values:
+        lender = _lender(Table(path, "calibration", values), shipped_dir, key="floor_from_pack")
+        lent = read_toml(lender).take("calibration")
+        floor = lent.get("impostor_tail") if isinstance(lent, dict) else None
+        if not isinstance(floor, list) or not floor:
+            raise manifest_error(path, "takes its floor from a pack that has no impostor tails")
+        values = {"floor": floor, "floor_of": lender.parent.name}
     return MappingProxyType(values)
 
 
@@ -109,13 +122,13 @@ def _tails_of(path: Path, values: Mapping[str, object], source: object) -> list[
     return kept
 
 
-def _lender(table: Table, shipped_dir: Path) -> Path:
-    """Read a table that says `from_pack` and nothing else; return that pack's manifest."""
-    lender = table.text("from_pack")
+def _lender(table: Table, shipped_dir: Path, *, key: str = "from_pack") -> Path:
+    """Read a table that says `key` and nothing else; return the manifest of the pack it names."""
+    lender = table.text(key)
     table.close()
     manifest = shipped_dir / lender / MANIFEST_NAME
     if not PACK_NAME.fullmatch(lender) or not manifest.is_file():
-        raise table.error(f"from_pack {lender!r} is not a pack shipped with this program")
+        raise table.error(f"{key} {lender!r} is not a pack shipped with this program")
     return manifest
 
 
@@ -137,20 +150,16 @@ def _stage_or_lent(path: Path, folder: Path, name: str, stages: Table, shipped_d
 
 def _stage(path: Path, folder: Path, name: str, values: object) -> Stage:
     table = Table(path, f"stage.{name}", values)
-    file_name = table.text("file")
-    if not _FILE_NAME.fullmatch(file_name):
-        raise table.error(f"file must be the bare name of an .onnx file, and {file_name!r} is not")
-    sha256 = table.text("sha256")
-    if not _SHA256.fullmatch(sha256):
-        raise table.error("sha256 must be 64 lower-case hex digits")
+    kind = table.text("kind")
+    weights = _weights(table, folder, kind)
     colour = table.text("colour")
     if colour not in {"BGR", "RGB", "GREY"}:
         raise table.error("colour must be BGR, RGB or GREY")
     stage = Stage(
         name=name,
-        kind=table.text("kind"),
-        file=folder / file_name,
-        sha256=sha256,
+        kind=kind,
+        file=weights.file,
+        sha256=weights.sha256,
         input_size=table.size("input_size"),
         colour=cast("Colour", colour),
         mean=table.number("mean"),
@@ -158,10 +167,15 @@ def _stage(path: Path, folder: Path, name: str, values: object) -> Stage:
         crop_scale=table.number("crop_scale") if name == "pad" else None,
         output=table.text("output"),
         licence=table.text("licence"),
-        source=table.text("source"),
+        source=weights.source,
         commit=table.text("commit"),
-        size_bytes=table.whole("bytes", least=1, most=FILE_BYTES_MAX),
+        size_bytes=weights.size_bytes,
         url=table.text("url", default=""),
+        # A pack without any of the others would not be one.
+        optional=name == "quality" and "optional" in table and table.flag("optional"),
+        instead=(
+            _instead(path, folder, table, kind) if name == "pad" and "instead" in table else ()
+        ),
     )
     table.close()
     if stage.std <= 0 or (stage.crop_scale is not None and stage.crop_scale <= 0):
@@ -169,3 +183,35 @@ def _stage(path: Path, folder: Path, name: str, values: object) -> Stage:
     if stage.url and not stage.url.startswith("https://"):
         raise table.error("url must begin with https://")
     return stage
+
+
+def _weights(table: Table, folder: Path, kind: str) -> Weights:
+    file_name = table.text("file")
+    found = _FILE_NAME.fullmatch(file_name)
+    if not found:
+        raise table.error(
+            f"file must be the bare name of an .onnx or .pth file, and {file_name!r} is not"
+        )
+    if found[1] == "pth" and kind != "minifasnet":
+        raise table.error(f"file may be a .pth file only for minifasnet, and this is {kind!r}")
+    sha256 = table.text("sha256")
+    if not _SHA256.fullmatch(sha256):
+        raise table.error("sha256 must be 64 lower-case hex digits")
+    return Weights(
+        file=folder / file_name,
+        sha256=sha256,
+        size_bytes=table.whole("bytes", least=1, most=FILE_BYTES_MAX),
+        source=table.text("source"),
+    )
+
+
+def _instead(path: Path, folder: Path, table: Table, kind: str) -> tuple[Weights, ...]:
+    values = table.take("instead")
+    if not isinstance(values, list) or not 1 <= len(values) <= INSTEAD_MAX:
+        raise table.error(f"instead must be from 1 to {INSTEAD_MAX} tables")
+    found = []
+    for value in values:
+        other = Table(path, "stage.pad.instead", value)
+        found.append(_weights(other, folder, kind))
+        other.close()
+    return tuple(found)

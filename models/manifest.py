@@ -6,6 +6,8 @@ writes nothing (`models.store` installs, `models.download` fetches).
 
 Invariants:
 - A `Pack` returned with `verify=True` had every file, byte for byte, that its manifest names.
+- A stage that may be left out is there only if its file is, and a stage that may have one of
+  several files has the first that lies in its folder; `describe_pack()` returns what could be.
 - For a name and version that this program ships, the shipped manifest is the truth and an
   installed folder gives only the files. So hashes cannot be changed together with the weights in
   the data directory, and a mended calibration counts at once.
@@ -14,6 +16,7 @@ Invariants:
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +34,7 @@ __all__ = [
     "Stage",
     "check_pack_name",
     "default_data_dir",
+    "describe_pack",
     "find_folder",
     "find_pack",
     "load_pack",
@@ -120,14 +124,36 @@ def load_pack(folder: Path, *, verify: bool = True) -> Pack:
         PackFileError: A file is missing or cannot be read.
         PackHashError: A file is not the one the manifest names.
     """
+    pack = _as_it_lies(describe_pack(folder))
+    if verify:
+        verify_pack(pack)
+    return pack
+
+
+def describe_pack(folder: Path) -> Pack:
+    """Read what the pack in `folder` can have, whether or not its files are there.
+
+    Raises:
+        PackManifestError: The manifest is absent, of another version, or says the impossible.
+    """
     pack = read_manifest(folder / MANIFEST_NAME, folder=folder, shipped_dir=SHIPPED_DIR)
     shipped = SHIPPED_DIR / pack.name / MANIFEST_NAME
     if folder.parent != SHIPPED_DIR and shipped.is_file():
         known = read_manifest(shipped, folder=folder, shipped_dir=SHIPPED_DIR)
         pack = known if known.id == pack.id else pack
-    if verify:
-        verify_pack(pack)
     return pack
+
+
+def _as_it_lies(pack: Pack) -> Pack:
+    quality = pack.quality
+    if quality is not None and quality.optional and not quality.file.exists():
+        quality = None
+    return replace(pack, pad=tuple(_form_here(stage) for stage in pack.pad), quality=quality)
+
+
+def _form_here(stage: Stage) -> Stage:
+    """Return the stage with the first of its files that is there; with its own when none is."""
+    return next((form for form in stage.forms if form.file.exists()), stage)
 
 
 def find_pack(name: str, data_dir: Path, *, verify: bool = True) -> Pack:
@@ -150,10 +176,14 @@ def find_pack(name: str, data_dir: Path, *, verify: bool = True) -> Pack:
     if pack.name != name:
         raise manifest_error(folder / MANIFEST_NAME, f"is the manifest of {pack.name!r}")
     if folder.parent == SHIPPED_DIR and not all(s.file.exists() for s in pack.own_stages):
+        offline = f"`smiletill models install {name} --from DIR`"
+        can_fetch = all(stage.url for stage in pack.own_stages)
         raise PackNotInstalledError(
             f"The pack '{name}' is not installed.",
             code="pack_not_installed",
-            mend=f"Run `smiletill models install {name} --from DIR`.",
+            mend=f"Run `smiletill models install {name}`, or {offline} without a network."
+            if can_fetch
+            else f"Run {offline}.",
         )
     if verify:
         verify_pack(pack)

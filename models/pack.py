@@ -6,7 +6,7 @@ right file is known only after `models.integrity.verify_file()`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -20,12 +20,29 @@ Colour = Literal["BGR", "RGB", "GREY"]
 
 
 @dataclass(frozen=True, slots=True)
+class Weights:
+    """The same network in another file, which may lie in the place of a stage's own.
+
+    Attributes:
+        file: Where it lies.
+        sha256: Its SHA-256, lower-case hex.
+        size_bytes: Its length.
+        source: Where it comes from.
+    """
+
+    file: Path
+    sha256: str
+    size_bytes: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """One network of a pack and everything its reader must know.
 
     Attributes:
-        name: Its place: "detector", "encoder", "pad" or "expression".
-        kind: What code reads it: "yunet", "arcface", "minifasnet", "smile48".
+        name: Its place: "detector", "encoder", "pad", "expression" or "quality".
+        kind: What code reads it: "yunet", "arcface", "sface", "minifasnet", "smile48", "ediffiqa".
         file: Where the weights lie.
         sha256: The weights' SHA-256, lower-case hex.
         input_size: (width, height) in pixels.
@@ -39,6 +56,8 @@ class Stage:
         commit: The fixed commit or release of that source.
         size_bytes: The file's length.
         url: Where `models install` may download the file; "" when nowhere.
+        optional: Whether the pack works without it.
+        instead: Files that may lie here instead; `models.manifest` takes the first that does.
     """
 
     name: str
@@ -56,6 +75,25 @@ class Stage:
     commit: str
     size_bytes: int = 0
     url: str = ""
+    optional: bool = False
+    instead: tuple[Weights, ...] = ()
+
+    @property
+    def forms(self) -> tuple[Stage, ...]:
+        """This stage with each of the files that it may have, its own first."""
+        others = (
+            replace(
+                self,
+                file=weights.file,
+                sha256=weights.sha256,
+                size_bytes=weights.size_bytes,
+                source=weights.source,
+                url="",
+                instead=(),
+            )
+            for weights in self.instead
+        )
+        return (replace(self, instead=()), *others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +114,7 @@ class Pack:
         commercial_use: Whether every licence in the pack allows it.
         sandbox_only: Whether its PAD was made for simulated people; such a pack is refused with
             every real camera and every real bank.
+        quality: Says how good a face picture is; None when the pack has no such stage.
     """
 
     id: str
@@ -90,11 +129,12 @@ class Pack:
     calibration: Mapping[str, object]
     commercial_use: bool
     sandbox_only: bool = False
+    quality: Stage | None = None
 
     @property
     def stages(self) -> tuple[Stage, ...]:
         """Every stage in the order a frame meets them."""
-        last = () if self.expression is None else (self.expression,)
+        last = (stage for stage in (self.expression, self.quality) if stage is not None)
         return (self.detector, self.encoder, *self.pad, *last)
 
     @property

@@ -35,6 +35,7 @@ from models.manifest import (
     MANIFEST_NAME,
     SHIPPED_DIR,
     check_pack_name,
+    describe_pack,
     find_pack,
     load_pack,
     packs_dir,
@@ -50,12 +51,16 @@ if TYPE_CHECKING:
 DEFAULT_PACK: Final = "starter"
 # What a person must be able to read beside the weights.
 PAPERS: Final = (MANIFEST_NAME, "LICENSE", "NOTICE", "CARD.md")
+# The code of the error that a folder has no file of that name.
+SOURCE_MISSING: Final = "pack_source_missing"
 
 _COPY_BYTES: Final = 1 << 18
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 # Puts the stage's file at the path, which does not exist yet; raises PackError or OSError.
 Fetch: TypeAlias = "Callable[[Stage, Path], None]"
+# Raises PackError for a stage whose verified file this program cannot read.
+Prove: TypeAlias = "Callable[[Stage], None]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,7 @@ def copy_from(folder: Path, *, on_bytes: Callable[[int], None]) -> Fetch:
         if not source.is_file():
             raise PackFileError(
                 f"There is no file {stage.file.name} in {folder}.",
-                code="pack_source_missing",
+                code=SOURCE_MISSING,
                 mend="Give the folder that holds all of the pack's files.",
             )
         left = stage.size_bytes
@@ -124,16 +129,31 @@ def known_pack(name: str) -> Pack:
             code="pack_unknown",
             mend=f"The packs are: {', '.join(shipped_names())}.",
         )
-    return load_pack(SHIPPED_DIR / name, verify=False)
+    return describe_pack(SHIPPED_DIR / name)
 
 
-def install(name: str, data_dir: Path, fetch: Fetch) -> Pack:
+def notice_of(name: str) -> str:
+    """Return the text that says whose a shipped pack's files are; "" when there is none."""
+    notice = SHIPPED_DIR / name / "NOTICE"
+    return notice.read_text(encoding="utf-8") if notice.is_file() else ""
+
+
+def install(
+    name: str,
+    data_dir: Path,
+    fetch: Fetch,
+    *,
+    prove: Prove = lambda _: None,
+    on_left_out: Callable[[Stage, PackError], None] = lambda _stage, _error: None,
+) -> Pack:
     """Install the pack `name` under `data_dir`, or leave everything as it was.
 
     Args:
         name: A shipped manifest's name.
         data_dir: The installation; made if absent.
         fetch: Brings one stage's file.
+        prove: Asked for every file once its hash was right.
+        on_left_out: Told of each optional stage that could not be had, and why.
 
     Returns:
         The installed pack, verified.
@@ -152,7 +172,8 @@ def install(name: str, data_dir: Path, fetch: Fetch) -> Pack:
             _swap.clean_up(home)
             fresh = Path(tempfile.mkdtemp(prefix=f".{name}{_swap.NEW_MARK}", dir=home))
             try:
-                _fill(fresh, known, fetch)
+                _bring_all(fresh, known, fetch, prove, on_left_out)
+                _add_papers(fresh, known)
                 _swap.put_in_place(fresh, home / name)
             finally:
                 shutil.rmtree(fresh, ignore_errors=True)
@@ -267,15 +288,48 @@ def _listing(name: str, data_dir: Path) -> Listing:
     return Listing(name, pack, installed=True, problem=None)
 
 
-def _fill(folder: Path, known: Pack, fetch: Fetch) -> None:
+def _bring_all(
+    folder: Path,
+    known: Pack,
+    fetch: Fetch,
+    prove: Prove,
+    on_left_out: Callable[[Stage, PackError], None],
+) -> None:
     for stage in known.own_stages:
-        staged = replace(stage, file=folder / stage.file.name)
-        fetch(stage, staged.file)
+        try:
+            _bring(folder, known, stage, fetch, prove)
+        except PackError as error:
+            if not stage.optional:
+                raise
+            # A file that is not the right one must not lie there either.
+            (folder / stage.file.name).unlink(missing_ok=True)
+            on_left_out(stage, error)
+
+
+def _bring(folder: Path, known: Pack, stage: Stage, fetch: Fetch, prove: Prove) -> None:
+    """Bring the first of a stage's files that there is, and check it."""
+    missing: PackError | None = None
+    for form in stage.forms:
+        staged = replace(form, file=folder / form.file.name)
+        try:
+            fetch(form, staged.file)
+        except PackFileError as error:
+            if error.code != SOURCE_MISSING:
+                raise
+            missing = missing or error
+            continue
         verify_file(
             staged,
             pack_name=known.name,
-            mend=f"Nothing was installed. Get the file again; it comes from {stage.source}.",
+            mend=f"Nothing was installed. Get the file again; it comes from {form.source}.",
         )
+        prove(staged)
+        return
+    assert missing is not None, "a stage has at least its own file"
+    raise missing
+
+
+def _add_papers(folder: Path, known: Pack) -> None:
     for paper in PAPERS:
         source = known.folder / paper
         if source.is_file():

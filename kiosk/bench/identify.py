@@ -28,7 +28,7 @@ from kiosk.bench.openset import search_all
 from kiosk.bench.verification import Comparisons, Verification, compare_all, verify
 from kiosk.faces.camera.pictures import read_picture
 from kiosk.faces.camera.port import Frame
-from kiosk.faces.vision.calibration import impostor_tails
+from kiosk.faces.vision.calibration import tails_without_owner
 from kiosk.faces.vision.detector import Detector
 from kiosk.faces.vision.encoder import normalised
 from kiosk.faces.vision.payer import choose_payer
@@ -72,7 +72,7 @@ def measure(pack: Pack, pictures: list[FacePicture], *, seed: int) -> Identifica
     compared = compare_all(ours, person, seed=seed)
     plain = compare_all(bare, person, seed=seed)
     mine, theirs = verify(compared, seed=seed), verify(plain, seed=seed)
-    tails = impostor_tails(pack)
+    tails = tails_without_owner(pack)
     report = {
         "pack": pack.id,
         "n_images": len(pictures),

@@ -41,7 +41,7 @@ from kiosk.domain.identification import Candidate, SearchPolicy, decide
 from kiosk.domain.ids import PersonId
 from kiosk.faces.camera.folder import FolderCamera
 from kiosk.faces.camera.port import Frame
-from kiosk.faces.vision.calibration import impostor_tails
+from kiosk.faces.vision.calibration import tails_without_owner
 from kiosk.faces.vision.detector import CANDIDATES_MAX, DETECTION_SIDE_MAX, NMS_IOU, Face
 from kiosk.faces.vision.encoder import Encoder, pooled
 from kiosk.faces.vision.pad.panel import Panel
@@ -252,7 +252,7 @@ def _prober(pack: Pack, sequence: Played, references: dict[str, NDArray[np.float
         people.setdefault(name.split("_", 1)[0], vector)
     known = {name: vector for name, vector in people.items() if vector is not None}
     names, matrix = [PersonId(name) for name in known], np.stack(list(known.values()))
-    tails, policy = impostor_tails(pack), SearchPolicy()
+    tails, policy = tails_without_owner(pack), SearchPolicy()
 
     def search(probe: NDArray[np.float32]) -> list[Candidate]:
         scores = (matrix @ probe).tolist()

@@ -45,8 +45,15 @@ def draw_calibration(
 ) -> None:
     """Draw the DET curve and histograms of the owner's people, with today's thresholds."""
     figure, left, right = _panels(f"{pack}: the owner's own people, single pictures")
-    left.plot(*det_curve(found))
-    left.set(xscale="log", yscale="log", xlabel="FMR", ylabel="FNMR")
+    fmr, fnmr = det_curve(found)
+    left.plot(fmr, fnmr)
+    # Of few people nobody may be missed, and then there is nothing that a logarithm could show.
+    left.set(
+        xscale="log" if (fmr > 0).any() else "linear",
+        yscale="log" if (fnmr > 0).any() else "linear",
+        xlabel="FMR",
+        ylabel="FNMR",
+    )
     left.grid(visible=True, which="both", alpha=0.3)
     edges = np.linspace(min(-0.2, float(found.genuine.min())), 1, BINS).tolist()
     right.hist(found.genuine, edges, density=True, alpha=0.6, label="same person")

@@ -18,7 +18,12 @@ from kiosk.domain.identification import (
     SearchPolicy,
     thresholds,
 )
-from kiosk.faces.vision.calibration import impostor_tails, owner_file
+from kiosk.faces.vision.calibration import (
+    impostor_tails,
+    is_calibrated,
+    owner_file,
+    tails_without_owner,
+)
 from models.manifest import find_pack
 
 
@@ -30,7 +35,7 @@ def run(name: str, faces: Path, data_dir: Path, *, seed: int, plot: Path | None)
         SetupError: The pack cannot be used, or the disk refuses.
     """
     pack = find_pack(name, data_dir)
-    own = impostor_tails(pack)
+    own = tails_without_owner(pack)
     found = owner_calibration.measure(pack, owner_calibration.pictures_of(faces), own, seed)
     file = owner_file(pack, data_dir)
     _write(file, owner_calibration.to_toml(pack, found))
@@ -43,7 +48,8 @@ def run(name: str, faces: Path, data_dir: Path, *, seed: int, plot: Path | None)
         "people": found.people,
         "pictures": found.pictures,
         "refused": found.refused,
-        "thresholds_before": _bands(own),
+        # A floor alone identifies nobody.
+        "thresholds_before": _bands(own) if is_calibrated(pack) else None,
         "thresholds": after,
         "file": str(file),
         "plot": str(plot) if found.compared is not None else None,

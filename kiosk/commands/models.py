@@ -16,10 +16,14 @@ import click
 from tqdm import tqdm
 
 from kiosk.commands.common import data_option, emit, json_option, there_data_option
+from kiosk.domain.errors import SetupError
+from kiosk.faces.vision.calibration import impostor_tails
 from models import download, store
+from models.manifest import find_pack
 
 if TYPE_CHECKING:
-    from models.pack import Pack
+    from models.errors import PackError
+    from models.pack import Pack, Stage
 
 _name = click.argument("name")
 
@@ -53,6 +57,7 @@ def list_(data_dir: Path, as_json: bool) -> None:
 def install(name: str, from_dir: Path | None, data_dir: Path, as_json: bool) -> None:
     """Bring a pack's files, verify them, and put them in place in one step."""
     known = store.known_pack(name)
+    left_out: list[dict[str, str]] = []
     if from_dir is None:
         download.require_addresses(known)
     total = sum(stage.size_bytes for stage in known.own_stages)
@@ -66,11 +71,33 @@ def install(name: str, from_dir: Path | None, data_dir: Path, as_json: bool) -> 
             if from_dir is None
             else store.copy_from(from_dir, on_bytes=on_bytes)
         )
-        pack = store.install(name, data_dir, fetch)
+        pack = store.install(
+            name,
+            data_dir,
+            fetch,
+            prove=_prove,
+            on_left_out=lambda stage, error: left_out.append(_left_out(stage, error)),
+        )
+    to_do = _to_do(pack, data_dir)
     emit(
-        {"installed": pack.id, "folder": str(pack.folder), "files": len(pack.own_stages)},
+        {
+            "installed": pack.id,
+            "folder": str(pack.folder),
+            "files": len(pack.own_stages),
+            "left_out": left_out,
+            "to_do": to_do,
+        },
         as_json,
-        f"Installed {pack.id} in {pack.folder}.",
+        "\n".join(
+            [
+                f"Installed {pack.id} in {pack.folder}.",
+                *(
+                    f"Without {one['file']}, which it can do without: {one['why']}"
+                    for one in left_out
+                ),
+                *([to_do] if to_do else []),
+            ]
+        ),
     )
 
 
@@ -102,6 +129,8 @@ def verify(name: str | None, data_dir: Path, as_json: bool) -> int:
 @json_option
 def use(name: str, data_dir: Path, as_json: bool) -> None:
     """Verify a pack and let this installation work with it."""
+    # A pack that nobody can be identified with is not worth choosing; the error says what to do.
+    impostor_tails(find_pack(name, data_dir, verify=False), data_dir)
     pack = store.use(name, data_dir)
     emit({"current": pack.name, "id": pack.id}, as_json, f"This installation uses {pack.id}.")
 
@@ -110,7 +139,7 @@ def use(name: str, data_dir: Path, as_json: bool) -> None:
 @there_data_option
 @json_option
 def licences(data_dir: Path, as_json: bool) -> None:
-    """Print licence, source and commit of every file of every pack."""
+    """Print licence, source and commit of every file of every pack, and whom to credit."""
     packs = [entry.pack for entry in store.listings(data_dir) if entry.pack is not None]
     rows = [_licence_row(pack) for pack in packs]
     lines: list[str] = []
@@ -121,6 +150,7 @@ def licences(data_dir: Path, as_json: bool) -> None:
             f" {file['commit']}"
             for file in row["files"]
         ]
+        lines += [f"  | {line}".rstrip() for line in row["notice"].splitlines()]
     emit({"packs": rows}, as_json, "\n".join(lines))
 
 
@@ -147,11 +177,36 @@ def calibrate(
     before, after = told["thresholds_before"], told["thresholds"]
     lines = [
         f"{told['people']} people, {told['pictures']} pictures, {told['refused']} passed no gate.",
-        *(f"  {band}: {before[band]} before, {after[band]} now" for band in after),
+        *(
+            f"  {band}: {f'{before[band]} before, ' if before else ''}{after[band]} now"
+            for band in after
+        ),
         f"Written to {told['file']}" + (f", drawn in {told['plot']}." if told["plot"] else "."),
         "Terminals that run read it at their next start.",
     ]
     emit(told, as_json, "\n".join(lines))
+
+
+def _prove(stage: Stage) -> None:
+    """Make sure, while nothing is installed yet, that official PyTorch weights can be read."""
+    if stage.file.suffix == ".pth":
+        # Imported here: it needs numpy and onnx, which most words can do without.
+        from models.minifasnet import onnx_of  # noqa: PLC0415
+
+        onnx_of(stage.file)
+
+
+def _left_out(stage: Stage, error: PackError) -> dict[str, str]:
+    return {"file": stage.file.name, "code": error.code, "why": error.message}
+
+
+def _to_do(pack: Pack, data_dir: Path) -> str:
+    """Return what is left to do before the pack can identify anybody; "" when nothing is."""
+    try:
+        impostor_tails(pack, data_dir)
+    except SetupError as error:
+        return str(error)
+    return ""
 
 
 def _list_row(listing: store.Listing, current: str) -> dict[str, Any]:
@@ -189,4 +244,9 @@ def _licence_row(pack: Pack) -> dict[str, Any]:
         }
         for stage in pack.stages
     ]
-    return {"id": pack.id, "commercial_use": pack.commercial_use, "files": files}
+    return {
+        "id": pack.id,
+        "commercial_use": pack.commercial_use,
+        "files": files,
+        "notice": store.notice_of(pack.name),
+    }

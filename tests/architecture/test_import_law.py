@@ -55,7 +55,7 @@ OFFENCES = {
     "models/pack.py": "import kiosk.domain.errors, msgspec, cryptography",
     "kiosk/sandbox/__init__.py": "import kiosk.faces.opencv, kiosk.settings",
     "kiosk/faces/__init__.py": "import requests, sqlite_utils, click, fastapi, reportlab, xml",
-    "kiosk/link/__init__.py": "import joserfc, jwcrypto, faiss, matplotlib",
+    "kiosk/link/__init__.py": "import joserfc, jwcrypto, faiss, matplotlib, onnx",
 }
 
 

@@ -65,7 +65,7 @@ def gather(data_dir: Path) -> dict[str, Any]:
         "retention_unused_months": settings.retention.unused_months,
         "retention_notice_days": settings.retention.notice_days,
         "evidence_days": KEPT_DAYS,
-        "pack": _pack(pack, people or 0),
+        "pack": _pack(pack, data_dir, people or 0),
         "machine": {name: found[name].sentence for name in DOCTOR_CHECKS if name in found},
     }
 
@@ -107,15 +107,14 @@ def _till(settings: Settings) -> str:
     return f"{till.host}:{till.port}" if till.enabled else "off"
 
 
-def _pack(pack: Pack, people: int) -> dict[str, Any]:
+def _pack(pack: Pack, data_dir: Path, people: int) -> dict[str, Any]:
     search = SearchPolicy()
-    tails = impostor_tails(pack)
+    tails = impostor_tails(pack, data_dir)
     limits = thresholds(max(people, 1), search, tails)
-    stages = (pack.detector, pack.encoder, *pack.pad, pack.expression)
     return {
         "id": pack.id,
         "commercial_use": pack.commercial_use,
-        "licences": sorted({stage.licence for stage in stages if stage is not None}),
+        "licences": sorted({stage.licence for stage in pack.stages}),
         "stranger_taken_for_somebody": search.fpir_open,
         "stranger_with_right_digits": search.fmr_digits,
         "threshold_open": round(limits.open, 3),

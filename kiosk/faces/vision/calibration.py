@@ -4,18 +4,26 @@
 They belong to one encoder: a table measured with another file is refused.
 An owner may have measured their own people; their table joins the pack's, so that thresholds can
 only become stricter.
+
+A pack whose encoder nobody has measured yet identifies nobody until its owner has. One set of the
+owner's is then all there is, and a small or kind one would promise too much: so the tails of a
+shipped pack, named by the manifest as its floor, join it. They were measured with another encoder
+and say nothing of this one; they only keep its thresholds from being laxer than a measured pack's.
+That is our own choice: score scales of encoders differ, and a floor can only refuse more.
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiosk.domain.errors import SetupError
 from kiosk.domain.genuine import GenuineCurve
 from kiosk.domain.identification import ImpostorTail
+from models.manifest import MANIFEST_NAME
 
 if TYPE_CHECKING:
     from models.manifest import Pack
@@ -25,21 +33,19 @@ OWNER_BYTES_MAX = 65_536
 
 
 def impostor_tails(pack: Pack, data_dir: Path | None = None) -> tuple[ImpostorTail, ...]:
-    """Return the tails of a pack, and of the owner's own measurement if there is one.
+    """Return the tails that a pack's thresholds come from; at least one.
 
     Args:
-        pack: Whose tails; at least one is returned.
+        pack: Whose tails: its own, and those of the owner's measurement if there is one.
         data_dir: The installation, where `smiletill models calibrate` leaves what it measured.
 
     Raises:
         SetupError: `calibration_missing`, `calibration_bad` or `calibration_of_another_encoder`.
     """
-    own = _tails_of(pack, pack.calibration, "Calibrate it, or use another pack.")
-    if data_dir is None:
-        return own
-    file = owner_file(pack, data_dir)
-    if not file.exists():
-        return own
+    file = None if data_dir is None else owner_file(pack, data_dir)
+    if file is None or not file.exists():
+        return _tails_of(pack, pack.calibration, _measure_first(pack))
+    base = tails_without_owner(pack)
     mend = f"Run `smiletill models calibrate {pack.name}` again, or remove {file}."
     try:
         with file.open("rb") as stream:
@@ -50,7 +56,31 @@ def impostor_tails(pack: Pack, data_dir: Path | None = None) -> tuple[ImpostorTa
             code="calibration_bad",
             mend=mend,
         ) from error
-    return own + _tails_of(pack, kept, mend)
+    return base + _tails_of(pack, kept, mend)
+
+
+def tails_without_owner(pack: Pack) -> tuple[ImpostorTail, ...]:
+    """Return what stands without the owner's measurement: the pack's own tails, else its floor.
+
+    The floor alone identifies nobody (`impostor_tails`); it is for measuring and for benches.
+
+    Raises:
+        SetupError: The pack has neither, or they are bad.
+    """
+    floor = pack.calibration.get("floor")
+    if not isinstance(floor, list):
+        mend = f"Name a floor_from_pack in the [calibration] of its {MANIFEST_NAME}."
+        return _tails_of(pack, pack.calibration, mend)
+    lender = pack.calibration.get("floor_of")
+    mend = "Take a fresh copy of SmileTill."
+    return tuple(
+        replace(tail, source=f"{tail.source} of {lender}") for tail in _read(pack, floor, mend)
+    )
+
+
+def is_calibrated(pack: Pack) -> bool:
+    """Say whether the pack brings tails of its own encoder."""
+    return bool(pack.calibration.get("impostor_tail"))
 
 
 def genuine_curves(pack: Pack) -> tuple[GenuineCurve, ...]:
@@ -92,6 +122,10 @@ def _tails_of(pack: Pack, calibration: Mapping[str, object], mend: str) -> tuple
             code="calibration_of_another_encoder",
             mend=mend,
         )
+    return _read(pack, tables, mend)
+
+
+def _read(pack: Pack, tables: list[object], mend: str) -> tuple[ImpostorTail, ...]:
     try:
         return tuple(_tail(table) for table in tables[:TAILS_MAX])
     except (KeyError, TypeError, ValueError) as error:
@@ -100,6 +134,10 @@ def _tails_of(pack: Pack, calibration: Mapping[str, object], mend: str) -> tuple
             code="calibration_bad",
             mend=mend,
         ) from error
+
+
+def _measure_first(pack: Pack) -> str:
+    return f"Measure it first: `smiletill models calibrate {pack.name} --faces DIR`."
 
 
 def _tail(table: object) -> ImpostorTail:

@@ -4,7 +4,8 @@ Alignment is insightface's (`face_align`: a similarity transform of five landmar
 computed here in closed form, which is faster and equal (ADR 0020).
 The network runs through insightface's `ArcFaceONNX` on a session that we made.
 `ArcFaceONNX` guesses mean and scale from the names of the first nodes; the pack's manifest says
-what they must be, and a guess that differs is refused.
+what they must be, and a guess that differs is refused. SFace is not guessed at: it is called as
+OpenCV's `FaceRecognizerSF` calls it, with raw RGB, whatever its first nodes are called.
 """
 
 from __future__ import annotations
@@ -30,6 +31,11 @@ ALIGNED_SIDE = 112
 _TEMPLATE = [complex(x, y) for x, y in face_align.arcface_dst.tolist()]
 _TEMPLATE_MIDDLE = sum(_TEMPLATE) / len(_TEMPLATE)
 _TEMPLATE_CENTRED = [point - _TEMPLATE_MIDDLE for point in _TEMPLATE]
+
+SFACE = "sface"
+SFACE_SCALING = (0.0, 1.0)
+"""Mean and scale: none, since both are inside SFace's graph (OpenCV's `face_recognize.cpp` gives
+`blobFromImage` scale 1 and no mean, and lets it swap the channels to RGB)."""
 
 NORM_MIN = 1e-6
 """An embedding shorter than this has no direction: the network was fed something broken."""
@@ -77,6 +83,8 @@ class Encoder:
             SetupError: `model_unreadable` or `encoder_input_unclear`.
         """
         self._net: Any = ArcFaceONNX(model_file=str(stage.file), session=open_session(stage.file))
+        if stage.kind == SFACE:
+            self._net.input_mean, self._net.input_std = SFACE_SCALING
         agreed = (
             self._net.input_mean == stage.mean
             and self._net.input_std == stage.std

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BODY = bytes(range(256)) * 1024
-SHORT = Limits(connect_s=2.0, read_s=0.3)
+SHORT = Limits(connect_s=2.0, read_s=0.3, pauses_s=())
 
 
 class Handler(BaseHTTPRequestHandler):
