@@ -208,6 +208,7 @@ class PolicyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`on_doubt` or `first`; empty: as in settings.toml."""
     first_visit_minor_units: int = 2_500
     unproven_minor_units: int = 2_500
+    turn_above_minor_units: int = 7_500
     absence_days: int = 180
     tries: int = 1
     first_visit: str = "digits"
@@ -226,7 +227,11 @@ class PolicyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if not asks <= {"none", "digits", "pin"}:
             message = "a row asks none, digits or pin"
             raise ValueError(message)
-        sums = (self.first_visit_minor_units, self.unproven_minor_units)
+        sums = (
+            self.first_visit_minor_units,
+            self.unproven_minor_units,
+            self.turn_above_minor_units,
+        )
         if not all(0 <= amount <= ORDER_AMOUNT_MAX_MINOR_UNITS for amount in sums):
             message = "a sum is out of range"
             raise ValueError(message)

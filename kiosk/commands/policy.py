@@ -133,6 +133,7 @@ def step_up_rows(rules: StepUpPolicy) -> list[dict[str, str]]:
         ("pin", "face_in_doubt", "the score is short of that even with digits"),
         ("pin", "pin_always", "look-alikes, a reported wrong match, an import from photographs"),
         *((factor[ask], reason, when) for ask, reason, when in owners),
+        ("pin", "turn_not_shown", f"above {rules.turn_above} without a head seen to turn"),
         ("pin", "amount_above_no_pin_ceiling", f"an amount above {rules.pin_rules.payment_max}"),
         ("pin", "day_above_no_pin_ceiling", f"more than {rules.pin_rules.day_max} in a day"),
     ]

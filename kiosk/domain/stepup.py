@@ -63,6 +63,12 @@ class StepUpPolicy:
     """25.00: up to here a payment needs no PIN though a PAD layer could not run.
 
     Half of the no-PIN ceiling, as for a first visit: what cannot be checked lowers the sum."""
+    turn_above: Money = Money(7_500)
+    """75.00: above it everybody is asked to turn their head, besides the PIN.
+
+    Our own choice: the upper half of what lies between the no-PIN ceiling and a customer's limit of
+    100.00 as shipped; it costs up to five seconds, so it is asked where most is at stake. Who turns
+    is let off nothing (docs/decisions/0030-head-turn.md)."""
     tries_max: int = 1
     """Failed sessions of one bill before the row `failed_tries` asks.
 
@@ -79,7 +85,7 @@ class StepUpPolicy:
 
 OWNERS_ROWS = frozenset(
     {"always_asked", "first_visit", "long_absence", "failed_tries"}
-    | {"liveness_unproven", "sensor_degraded"}
+    | {"liveness_unproven", "sensor_degraded", "turn_not_shown"}
 )
 """Reasons that the owner's policy decides about."""
 
@@ -144,6 +150,26 @@ def rows_for_stillness(amount: Money, policy: StepUpPolicy) -> tuple[Requirement
     return _asking(policy.liveness_unproven, "liveness_unproven")
 
 
+def wants_turn(amount: Money, policy: StepUpPolicy) -> bool:
+    """Say whether this sum asks for a turned head."""
+    return amount.exceeds(policy.turn_above)
+
+
+def rows_for_turn(
+    amount: Money, policy: StepUpPolicy, *, shown: bool | None
+) -> tuple[Requirement, ...]:
+    """List what is asked because a head was not seen to turn: the PIN, whatever the owner's rows.
+
+    Args:
+        amount: Of the bill.
+        policy: Says from which sum on.
+        shown: Whether it was; None: it has not come to that.
+    """
+    if shown is not False or not wants_turn(amount, policy):
+        return ()
+    return (Requirement(Factor.PIN, "turn_not_shown"),)
+
+
 def rows_for_tries(tries_used: int, policy: StepUpPolicy) -> tuple[Requirement, ...]:
     """List what is asked when earlier sessions of the same bill came to nothing."""
     return _asking(policy.failed_tries, "failed_tries") if tries_used > policy.tries_max else ()
@@ -172,6 +198,7 @@ def rows_in_trial(
     liveness: Liveness | None,
     tries_used: int,
     trial: StepUpPolicy,
+    turned: bool | None = None,
 ) -> tuple[Requirement, ...]:
     """List what another policy would have asked in the same case.
 
@@ -182,12 +209,14 @@ def rows_in_trial(
         liveness: None where nobody was looked at.
         tries_used: Earlier sessions of the bill.
         trial: The other policy.
+        turned: Whether a head was seen to turn; None where none was asked to, so that nobody knows.
     """
     rows = [row for row in asked if row.reason not in OWNERS_ROWS]
     if trial.claim_first:
         rows.insert(0, Requirement(Factor.DIGITS, "always_asked"))
     rows += rows_for_payment(facts, amount, trial)
     rows += rows_for_tries(tries_used, trial)
+    rows += rows_for_turn(amount, trial, shown=turned)
     if liveness is not None:
         rows += rows_for_liveness(liveness, amount, trial)
     return tuple(dict.fromkeys(rows))

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from kiosk.domain.evidence import CameraKind, PadVerdict
+from kiosk.domain.headturn import TurnPlan
 from kiosk.domain.identification import (
     Candidate,
     Identification,
@@ -99,6 +100,7 @@ class Eyes:
         self._prober = Prober(search=self._search, decide=self._decide, pad=pad_rule(pack))
         self._panel = Panel(pad_rule(pack), facts)
         self._light: LightPlan | None = None
+        self._turn: TurnPlan | None = None
         self._identified_track: int | None = None
         self._identified: PersonId | None = None
         self._digits: str | None = None
@@ -152,6 +154,21 @@ class Eyes:
         """Say whether no light has been judged yet, and none is being shown."""
         return self._panel.light.is_idle
 
+    def ask_turn(self, plan: TurnPlan) -> None:
+        """Watch for the head to turn, which the screen is going to ask for.
+
+        From here on another track is another face: what turns must be what was identified.
+        """
+        assert self.can_turn, "whoever is asked is whoever was identified"
+        self._turn = plan
+        self._rejoining = False
+        self._panel.turn.ask(plan.start_ms, plan.side.in_picture)
+
+    @property
+    def can_turn(self) -> bool:
+        """Say whether the face before the camera is the one that was identified."""
+        return self._identified_track is not None and self._identified_track == self._prober.track
+
     def _called_an_attack(self) -> bool:
         """Say whether another layer than texture calls it an attack, after texture had its say."""
         texture = self._panel.texture
@@ -176,6 +193,7 @@ class Eyes:
             track_changed,
             self._panel.liveness(),
             self._light,
+            self._turn,
         )
 
     def claim(self, digits: str) -> Identification | None:
@@ -264,7 +282,7 @@ class Eyes:
         self._prober.wipe()
         self._pipeline.wipe()
         self._panel.wipe()
-        self._light = None
+        self._light = self._turn = None
         self._digits = self._identified = None
         self._places.clear()
         self._own_tracks.clear()

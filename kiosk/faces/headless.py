@@ -166,7 +166,7 @@ class HeadlessSession:
     def _next_event(self, session: Session) -> ev.Event:
         """Say what happens next when nothing is waiting: a frame, an answer, or time."""
         match session.phase:
-            case Phase.PROBING | Phase.PROVING:
+            case Phase.PROBING | Phase.PROVING | Phase.TURNING:
                 return self._look_further(session.phase)
             case Phase.CONFIRMING if self._script.consent is ConsentKind.SMILE:
                 return self._watch_for_a_smile()
@@ -262,8 +262,11 @@ class HeadlessSession:
             case fx.SearchClaimed(digits=digits):
                 verdict = None if self._eyes is None else self._eyes.claim(digits)
                 return [ev.Claimed(self._clock.real(), verdict)]
-            case fx.ShowAmount():
-                return [ev.AmountShown(self._clock.real())]
+            case fx.ShowAmount() | fx.AskTurn():
+                at_ms = self._clock.real()
+                # Nobody can be asked to turn without a screen; the eyes know and say so before.
+                asked = isinstance(effect, fx.AskTurn)
+                return [ev.TurnSkipped(at_ms) if asked else ev.AmountShown(at_ms)]
             case fx.NoteTrial():
                 logging.getLogger(TRIAL_LOGGER).info("%s", effect.line())
                 return []

@@ -321,6 +321,7 @@ def _policy(settings: Settings, rows: PolicyFile) -> StepUpPolicy:
         first_visit_max=money(rows.first_visit_minor_units),
         absence_days_max=rows.absence_days,
         unproven_max=money(rows.unproven_minor_units),
+        turn_above=money(rows.turn_above_minor_units),
         tries_max=rows.tries,
         pin_rules=PinRules(
             payment_max=money(settings.money.no_pin_ceiling_minor_units),

@@ -12,6 +12,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from kiosk.domain.evidence import PadVerdict
+from kiosk.domain.headturn import TurnPlan
 from kiosk.domain.identification import Decision, DecisionReason, Identification, SearchPolicy
 from kiosk.domain.ids import PersonId
 from kiosk.domain.lightcode import LightPlan
@@ -98,6 +99,16 @@ class PairedEyes(Eyes):
         """Say whether the eyes that are asked have none yet."""
         asked = self._all[0] if self._chosen is None else self._chosen
         return asked.wants_light
+
+    def ask_turn(self, plan: TurnPlan) -> None:
+        """Watch for the head to turn, with the eyes that know whose it is."""
+        assert self._chosen is not None, "as `can_turn` says"
+        self._chosen.ask_turn(plan)
+
+    @property
+    def can_turn(self) -> bool:
+        """Say whether the face before the camera is the one that was identified."""
+        return self._chosen is not None and self._chosen.can_turn
 
     def claim(self, digits: str) -> Identification | None:
         """Decide again among the people with these digits, of whichever pack."""

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiosk.domain.errors import SmileTillError
+from kiosk.domain.headturn import draw_turn
 from kiosk.domain.identification import Identification
 from kiosk.domain.ids import OrderId, OrderNonce, PackId, PersonId
 from kiosk.domain.lightcode import LightBook
@@ -103,6 +104,7 @@ class RoomLooker:
         self._frames: Iterator[Frame] | None = None
         self._eyes: Eyes | None = None
         self._began: tuple[float, int] | None = None
+        self._turn_is_due = False
 
     def prepare(self) -> None:
         """Load the networks."""
@@ -114,12 +116,13 @@ class RoomLooker:
         self._confirmed()  # whoever paid before is not who is looked at now
         sights = self._visit.enter_context(self._room.visit_all(self._packs_of()))
         self._eyes = eyes_of(
-            sights, self._gallery, CameraFacts.of(self._spec.kind, lit=self._lights)
+            sights, self._gallery, CameraFacts.of(self._spec.kind, lit=self._lights, screen=True)
         )
         make = self._cameras.of(
             self._spec, pad_sandbox_only=any(it.pack.sandbox_only for it in sights)
         )
         self._began = None
+        self._turn_is_due = False
         self._frames = self._camera.enter_context(make()).frames()
 
     def look(self) -> Look | None:
@@ -133,7 +136,14 @@ class RoomLooker:
             self._wait_for(frame.at_ms)
         if self._eyes.wants_light:
             self._eyes.shine(self._book.draw(frame.at_ms + LIGHT_LEAD_MS))
+        if self._turn_is_due and self._eyes.can_turn:
+            self._turn_is_due = False
+            self._eyes.ask_turn(draw_turn(secrets.randbelow, frame.at_ms))
         return self._eyes.look(frame)
+
+    def ask_turn(self) -> None:
+        """Ask for a turned head from the next frame on that shows who was identified."""
+        self._turn_is_due = True
 
     def finish(self) -> Look:
         """Say what it came to."""
@@ -142,6 +152,7 @@ class RoomLooker:
 
     def look_again(self) -> None:
         """Go on after a pause."""
+        self._turn_is_due = False
         if self._eyes is not None:
             self._eyes.look_again()
 

@@ -64,6 +64,7 @@ class FakeLooker:
     wipes: int = 0
     claims: list[str] = field(default_factory=list)
     again: int = 0
+    turns: int = 0
     fails: str = ""
     claimed: Identification | None = field(default_factory=verdict)
     work: Callable[[], None] = lambda: None
@@ -103,6 +104,9 @@ class FakeLooker:
 
     def look_again(self) -> None:
         self.again += 1
+
+    def ask_turn(self) -> None:
+        self.turns += 1
 
     def claim(self, digits: str) -> Identification | None:
         self.claims.append(digits)

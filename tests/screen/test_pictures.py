@@ -13,7 +13,7 @@ from kiosk.faces.screen.views import View
 
 PRESSED = {
     "digit1", "digit0", "digitEnter", "pressSmile", "otherWays", "tapAgree", "cancel", "done",
-    "ownNumber",
+    "ownNumber", "skipTurn",
     "ownData", "ownPress", "ownLimits", "ownPause", "ownErase", "ownPayment0", "ownPayment3",
     "ownDay0", "ownDay3", "ownEraseHold", "ownDone", "ownBack", "ownLeave",
     "back", "otherWaysBelow", "retry", "payOtherWay", "holdSeen", "choosePhone", "language",

@@ -35,6 +35,7 @@ NO_REASONS = {
     # names of messages, topics, keys and seals between threads and parts
     "close", "event", "next", "note", "outcome", "state", "open", "watch", "pause", "claim", "wipe",
     "stop", "request", "money", "camera", "vision", "link", "en", "de", "phone_digits", "pin",
+    "turn",
     # what was done to one's own data: words of the screen
     "left", "lowered", "paused", "resumed",
     "mandate_", "active", "pending", "rejected", "suspended", "revoked", "expired",

@@ -51,6 +51,11 @@ class VerifyPhone:
 
 
 @dataclass(frozen=True, slots=True)
+class AskTurn:
+    """Ask for a turned head, to a side drawn by chance; what is seen comes with `Probed`."""
+
+
+@dataclass(frozen=True, slots=True)
 class ShowAmount:
     """Put amount, payee and account hint on the screen; answer: `AmountShown`."""
 
@@ -102,6 +107,7 @@ Effect = (
     | AskFacts
     | VerifyPin
     | VerifyPhone
+    | AskTurn
     | ShowAmount
     | NoteTrial
     | Authorise

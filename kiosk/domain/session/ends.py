@@ -31,6 +31,7 @@ def overdue(session: Session) -> tuple[Outcome, str] | None:
         Phase.VERIFYING_PHONE: (limits.money_ms, "money_unreachable"),
         # It goes on to the PIN long before; this is for a clock that jumps.
         Phase.PROVING: (2 * limits.proving_ms, "timed_out"),
+        Phase.TURNING: (2 * limits.turning_ms, "timed_out"),
         Phase.CONFIRMING: (limits.confirming_ms, "no_consent"),
     }[session.phase]
     if session.now_ms - session.since_ms >= allowed:

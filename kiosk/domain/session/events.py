@@ -89,6 +89,11 @@ class PinJudged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TurnSkipped(Event):
+    """The customer cannot or will not turn their head, or nobody could ask them to."""
+
+
+@dataclass(frozen=True, slots=True)
 class PhoneChosen(Event):
     """The customer wants to pay without a face."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kiosk.domain.evidence import PadVerdict
+from kiosk.domain.headturn import TurnPlan
 from kiosk.domain.identification import Identification
 from kiosk.domain.lightcode import LightPlan
 from kiosk.domain.pad import UNKNOWN_LIVENESS, Layer, Liveness
@@ -28,11 +29,13 @@ class Look:
     """What all PAD layers together say so far."""
     light: LightPlan | None = None
     """The colours that the screen is to show, while there are any."""
+    turn: TurnPlan | None = None
+    """To which side the head is to be turned, once that is asked."""
 
 
 def meaning(look: Look, phase: Phase, at_ms: int) -> ev.Event | None:
     """Return the event that a look is in a phase, or None where it says nothing new."""
-    proving = phase is Phase.PROVING and not look.track_changed
+    proving = phase in {Phase.PROVING, Phase.TURNING} and not look.track_changed
     if phase is Phase.PROBING or proving:
         return ev.Probed(at_ms, look.pad, look.identification, look.hint, liveness=look.liveness)
     if look.pad is PadVerdict.ATTACK:

@@ -23,7 +23,7 @@ from kiosk.domain.order import Order, Outcome
 from kiosk.domain.pad import UNKNOWN_LIVENESS, Layer
 from kiosk.domain.session import effects as fx
 from kiosk.domain.session import events as ev
-from kiosk.domain.session.asking import go_on, open_factors, prove, want
+from kiosk.domain.session.asking import go_on, open_factors, prove, turn, want
 from kiosk.domain.session.ends import Step, end, enter, overdue
 from kiosk.domain.session.state import Phase, Session, SessionLimits
 from kiosk.domain.stepup import (
@@ -130,6 +130,8 @@ def _by_phase(session: Session, event: ev.Event) -> Step:  # noqa: PLR0911 - one
             return _probe(session, event)
         case (Phase.PROVING, _):
             return prove(session, event)
+        case (Phase.TURNING, _):
+            return turn(session, event)
         case (Phase.DIGITS, ev.DigitsTyped(digits=digits)):
             return enter(session, Phase.CLAIMING), (fx.SearchClaimed(digits),)
         case (Phase.CLAIMING, ev.Claimed(verdict=verdict)):
@@ -280,6 +282,8 @@ def _forget_face(session: Session) -> Session:
         facts=None,
         verdict=None,
         basis=None,
+        waited=False,
+        turned=None,
         amount_shown=False,
         moved=False,
         pressed_ms=session.now_ms if session.pressed_ms is None else session.pressed_ms,

@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass, field
 
 from kiosk.domain.consent import Basis, ConsentKind, SmileGauge, SmileRule
+from kiosk.domain.headturn import ANSWER_MS
 from kiosk.domain.identification import Identification
 from kiosk.domain.ids import PersonId
 from kiosk.domain.mandate import MandateFacts
@@ -29,6 +30,8 @@ class Phase(enum.Enum):
     VERIFYING_PHONE = "verifying_phone"
     PROVING = "proving"
     """All is known but whether the light comes back, which this amount needs; else a PIN is."""
+    TURNING = "turning"
+    """This amount asks for a turned head; whoever does not show one types the PIN."""
     CONFIRMING = "confirming"
     """Amount, payee and account are shown; the customer smiles, taps, or walks away."""
     AUTHORISING = "authorising"
@@ -53,6 +56,8 @@ class SessionLimits:
     """How long faces wait for money to look something up or to check a PIN."""
     proving_ms: int = 3_500
     """A light plan lasts 2.2 s, and begins within a second of the press."""
+    turning_ms: int = ANSWER_MS + 500
+    """As long as an answer counts; the arrow is on the screen a frame or two after the question."""
     confirming_ms: int = 30_000
     authorising_ms: int = 60_000
     """Longer than money's own window for unclear answers (25 s), so that its word comes first."""
@@ -93,6 +98,10 @@ class Session:
     verdict: Identification | None = None
     """How the person was found, for the evidence of a payment; None without a face."""
     basis: Basis | None = None
+    waited: bool = False
+    """The light has been waited for, and is not again."""
+    turned: bool | None = None
+    """Whether a head was seen to turn when asked; None: it has not come to that."""
 
     amount_shown: bool = False
     shown_ms: int = 0

@@ -18,7 +18,7 @@ TRIES_KEPT = 100
 """Orders whose tries are remembered; the oldest goes first."""
 
 BEFORE_SEND = frozenset(Phase) - {Phase.AUTHORISING, Phase.ENDED, Phase.CLOSED}
-WATCHED = {Phase.PROBING, Phase.FACTS, Phase.PROVING, Phase.CONFIRMING}
+WATCHED = {Phase.PROBING, Phase.FACTS, Phase.PROVING, Phase.TURNING, Phase.CONFIRMING}
 """Phases in which the eyes look; while the customer types they look at the pad, so eyes pause."""
 GIVEN_BACK = {"customer_cancelled", "nobody_came"}
 """Why an order goes back to the till; any other reason came from there."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Property, QObject, Signal
 
+from kiosk.domain.headturn import Side
 from kiosk.domain.order import Order, Outcome
 from kiosk.domain.session import Phase, Session
 from kiosk.domain.stepup import Factor
@@ -49,6 +50,7 @@ class Display(QObject):
         self._staff_wrong = False
         self._shown: tuple[object, ...] = ()
         self._smile = (0.0, False)
+        self._turn_to: Side | None = None
         self._light = LightShow()
         self._light.changed.connect(self.tint_changed)
 
@@ -57,7 +59,12 @@ class Display(QObject):
     def view_now(self) -> View:
         """Return the view."""
         if self._session is not None:
-            view = view_of(self._session, self._overlay, phone_given=bool(self._entry.phone))
+            view = view_of(
+                self._session,
+                self._overlay,
+                phone_given=bool(self._entry.phone),
+                turn_asked=self._turn_to is not None,
+            )
             return View.ENROLLING if self._enrolling and view is View.OFFER else view
         own = self._own.view()
         if own is not None:
@@ -140,6 +147,10 @@ class Display(QObject):
         """Return what to do about it."""
         session = self._session
         return "" if session is None else self._texts.reason(session.reason or "other").mend
+
+    def turn_left(self) -> bool:
+        """Say whether the head is to turn to the left, and not to the right."""
+        return self._turn_to is Side.LEFT
 
     def smile_level(self) -> float:
         """Return how much of the smile has been held, 0 to 1."""
@@ -278,6 +289,7 @@ class Display(QObject):
     refused = Property(bool, is_refused, notify=changed)
     reasonText = Property(str, reason_text, notify=changed)  # noqa: N815
     mendText = Property(str, mend_text, notify=changed)  # noqa: N815
+    turnLeft = Property(bool, turn_left, notify=changed)  # noqa: N815
     smileLevel = Property(float, smile_level, notify=smile_changed)  # noqa: N815
     smileReady = Property(bool, smile_ready, notify=smile_changed)  # noqa: N815
     canSmile = Property(bool, can_smile, notify=changed)  # noqa: N815
@@ -306,5 +318,5 @@ _SHOWN = (
     Display.reason_text, Display.mend_text, Display.can_smile, Display.typed_length,
     Display.typed_phone, Display.can_enter, Display.can_press, Display.can_pay_other_way,
     Display.can_cancel, Display.can_retry, Display.must_be_seen, Display.is_interrupted,
-    Display.is_first_visit, Display.is_looking, Display.can_own, Display.words,
+    Display.is_first_visit, Display.is_looking, Display.can_own, Display.words, Display.turn_left,
 )  # fmt: skip

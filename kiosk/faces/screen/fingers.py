@@ -157,6 +157,11 @@ class Fingers(Display):
         self._feed(ev.Tapped(self._clock_ms()))
 
     @Slot()
+    def skipTurn(self) -> None:  # noqa: N802 - a slot of QML
+        """Go on without turning the head, by the button that is equal to it."""
+        self._feed(ev.TurnSkipped(self._clock_ms()))
+
+    @Slot()
     def cancel(self) -> None:
         """Cancel; after the send the rules do not listen."""
         self._feed(ev.Cancelled(self._clock_ms()))

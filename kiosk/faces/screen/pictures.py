@@ -17,6 +17,7 @@ from PySide6.QtQuick import QQuickWindow
 from kiosk.domain import own_data as own
 from kiosk.domain.consent import Basis, SmileGauge
 from kiosk.domain.evidence import PadVerdict
+from kiosk.domain.headturn import Side
 from kiosk.domain.identification import Identification
 from kiosk.domain.ids import OrderId, PayerAlias, PersonId
 from kiosk.domain.mandate import DEFAULT_LIMITS, MandateFacts, MandateState
@@ -66,6 +67,7 @@ class Pose:
     offline: bool = False
     own: own.Session | None = None
     own_phone: str = ""
+    turn_to: Side | None = None
 
 
 def poses() -> Iterator[Pose]:
@@ -95,6 +97,8 @@ def poses() -> Iterator[Pose]:
     yield Pose("other", offered, Overlay.OTHER)
     yield Pose("staff", offered, Overlay.STAFF, typed=2)
     yield Pose("looking", at(Phase.PROBING, hint="too_far"))
+    large = dataclasses.replace(_ORDER, amount=Money(8_480), lines=())
+    yield Pose("turn", at(Phase.TURNING, order=large), turn_to=Side.LEFT)
     yield Pose("checking", at(Phase.FACTS))
     yield Pose("digits", at(Phase.DIGITS, wanted=digits), typed=2)
     yield Pose("pin", at(Phase.PIN, wanted=pin), typed=4)
@@ -206,6 +210,7 @@ class PosedModel(SessionModel):
         self._session = pose.session
         self._overlay = pose.overlay
         self._enrolling, self._offline = pose.enrolling, pose.offline
+        self._turn_to = pose.turn_to
         self._own.pose(pose.own, pose.own_phone)
         self._entry.clear()
         self._entry.phone = "0" if pose.phone_given else ""
@@ -220,7 +225,7 @@ class _NoLooker:
     def prepare(self) -> None:
         """Do nothing, as everything here does."""
 
-    open = look_again = close = wipe = prepare
+    open = look_again = ask_turn = close = wipe = prepare
 
     def look(self) -> Look | None:
         return None

@@ -234,6 +234,9 @@ class SessionModel(Fingers):
             case fx.SearchClaimed(digits=digits):
                 if self._vision is not None:
                     self._vision.claim(self._ticket, digits)
+            case fx.AskTurn():
+                if self._vision is not None:
+                    self._vision.ask_turn()
             case fx.ShowAmount():  # The view says when it is painted: `amountOnScreen`.
                 pass
             case fx.NoteTrial():
@@ -331,6 +334,7 @@ class SessionModel(Fingers):
     def _on_look(self, ticket: int, look: Look) -> None:
         session = self._session
         if ticket == self._ticket and session is not None and session.camera_on:
+            self._turn_to = None if look.turn is None else look.turn.side
             event = meaning(look, session.phase, self._clock_ms())
             if event is not None:
                 self._feed(event)

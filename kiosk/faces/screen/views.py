@@ -23,6 +23,8 @@ class View(enum.Enum):
     STAFF = "staff"
     """Staff close the bill as paid at the till."""
     LOOKING = "looking"
+    TURN = "turn"
+    """A head is to turn to one side."""
     CHECKING = "checking"
     DIGITS = "digits"
     PIN = "pin"
@@ -67,6 +69,7 @@ _BY_PHASE = {
     Phase.VERIFYING_PIN: View.CHECKING,
     Phase.VERIFYING_PHONE: View.CHECKING,
     Phase.PROVING: View.LOOKING,
+    Phase.TURNING: View.TURN,
     Phase.CONFIRMING: View.CONFIRM,
     Phase.AUTHORISING: View.PAYING,
     Phase.CLOSED: View.IDLE,
@@ -83,13 +86,14 @@ _OVERLAID = {Phase.OFFERED, Phase.PHONE}
 """Phases in which something may be opened: the camera is off and nothing is being asked."""
 
 
-def view_of(session: Session, overlay: Overlay, *, phone_given: bool) -> View:
+def view_of(session: Session, overlay: Overlay, *, phone_given: bool, turn_asked: bool) -> View:
     """Return the view of a session.
 
     Args:
         session: Where the customer is.
         overlay: What they have opened.
         phone_given: Whether the number is typed and only the PIN is missing.
+        turn_asked: Whether it is known to which side the head is to turn.
     """
     if session.phase is Phase.ENDED:
         assert session.outcome is not None, "an ended session has an outcome"
@@ -98,4 +102,6 @@ def view_of(session: Session, overlay: Overlay, *, phone_given: bool) -> View:
         return View(overlay.value)
     if session.phase is Phase.PHONE and phone_given:
         return View.PHONE_PIN
+    if session.phase is Phase.TURNING and not turn_asked:
+        return View.LOOKING
     return _BY_PHASE[session.phase]

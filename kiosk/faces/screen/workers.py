@@ -62,6 +62,10 @@ class Looker(Protocol):
         """Go on after a pause in which the customer looked elsewhere."""
         ...
 
+    def ask_turn(self) -> None:
+        """Ask for a turned head, to a side drawn by chance; the looks tell to which."""
+        ...
+
     def claim(self, digits: str) -> Identification | None:
         """Search again among the people with these digits."""
         ...
@@ -119,6 +123,7 @@ class _Order(enum.Enum):
     WATCH = "watch"
     PAUSE = "pause"
     CLAIM = "claim"
+    TURN = "turn"
     CLOSE = "close"
     WIPE = "wipe"
     STOP = "stop"
@@ -169,6 +174,10 @@ class VisionWorker(QObject):
         """Search among the people with these digits."""
         self._orders.put((_Order.CLAIM, ticket, digits))
 
+    def ask_turn(self) -> None:
+        """Ask for a turned head."""
+        self._orders.put((_Order.TURN, 0, ""))
+
     def close(self) -> None:
         """Close the camera."""
         self._orders.put((_Order.CLOSE, 0, ""))
@@ -218,6 +227,8 @@ class VisionWorker(QObject):
                 self._watching = False
             case _Order.CLAIM:
                 ring(self.claimed, ticket, self._looker.claim(digits))
+            case _Order.TURN:
+                self._looker.ask_turn()
             case _Order.CLOSE:
                 self._is_open = self._watching = False
                 self._looker.close()

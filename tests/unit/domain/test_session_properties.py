@@ -14,6 +14,7 @@ from kiosk.domain.ids import PersonId
 from kiosk.domain.mandate import MandateState
 from kiosk.domain.money import Money
 from kiosk.domain.order import Outcome
+from kiosk.domain.pad import ALWAYS, UNKNOWN_LIVENESS, Layer, Liveness
 from kiosk.domain.session import Phase, SessionLimits, new_session, step
 from kiosk.domain.session import effects as fx
 from kiosk.domain.session import events as ev
@@ -31,17 +32,31 @@ facts = st.builds(
     st.integers(0, 25_000),
     st.integers(0, 2),
 )
+BOTH = frozenset({Layer.LIGHT, Layer.TURN})
+
+
+def lives(proven: frozenset[Layer]) -> Liveness:
+    """Make what all layers say together; what of light and turn is not proven may still come."""
+    return Liveness(PadVerdict.BONA_FIDE, None, ALWAYS | proven, BOTH - proven)
+
+
+LIT, TURNED = frozenset({Layer.LIGHT}), frozenset({Layer.TURN})
+livenesses = st.sampled_from(
+    [UNKNOWN_LIVENESS, lives(frozenset()), lives(LIT), lives(LIT), lives(TURNED), lives(BOTH)]
+)
 people = st.sampled_from([ANNE, BERT, None])
 tokens = st.sampled_from(["token", None])
 makers = st.one_of(
     st.just(lambda at: ev.Tick(at)),
     st.just(lambda at: ev.Pressed(at)),
     st.builds(
-        lambda pad, v, final: lambda at: ev.Probed(at, pad, v, "", final),
+        lambda pad, v, final, seen: lambda at: ev.Probed(at, pad, v, "", final, seen),
         st.sampled_from([PadVerdict.BONA_FIDE] * 4 + [PadVerdict.UNDECIDED, PadVerdict.ATTACK]),
         st.none() | verdicts,
         st.booleans(),
+        livenesses,
     ),
+    st.just(lambda at: ev.TurnSkipped(at)),
     st.just(lambda at: ev.TrackChanged(at)),
     st.just(lambda at: ev.CameraFailed(at, "camera_unplugged")),
     st.just(lambda at: ev.DigitsTyped(at, "4711")),
@@ -69,6 +84,8 @@ FITTING = {
     Phase.OFFERED: [lambda at: ev.Pressed(at), lambda at: ev.PhoneChosen(at)],
     Phase.PROBING: [
         lambda at: ev.Probed(at, PadVerdict.BONA_FIDE, good),
+        lambda at: ev.Probed(at, PadVerdict.BONA_FIDE, good, liveness=lives(frozenset())),
+        lambda at: ev.Probed(at, PadVerdict.BONA_FIDE, good, liveness=lives(LIT)),
         lambda at: ev.Probed(at, PadVerdict.BONA_FIDE, doubt),
         lambda at: ev.Probed(at, PadVerdict.UNDECIDED, good),
     ],
@@ -81,6 +98,15 @@ FITTING = {
     Phase.VERIFYING_PHONE: [
         lambda at: ev.PhoneJudged(at, ANNE, token="t2"),
         lambda at: ev.PhoneJudged(at, BERT, token=None),
+    ],
+    Phase.PROVING: [
+        lambda at: ev.Probed(at, PadVerdict.BONA_FIDE, good, liveness=lives(LIT)),
+        lambda at: ev.Tick(at),
+    ],
+    Phase.TURNING: [
+        lambda at: ev.Probed(at, PadVerdict.BONA_FIDE, good, liveness=lives(BOTH)),
+        lambda at: ev.Probed(at, PadVerdict.BONA_FIDE, good, liveness=lives(LIT)),
+        lambda at: ev.TurnSkipped(at),
     ],
     Phase.CONFIRMING: [
         lambda at: ev.AmountShown(at),
@@ -120,6 +146,7 @@ orders = st.sampled_from(
         ORDER,
         dataclasses.replace(ORDER, amount=Money(3_000)),
         dataclasses.replace(ORDER, amount=Money(7_000)),
+        dataclasses.replace(ORDER, amount=Money(9_000)),
     ]
 )
 FAST = SessionLimits(unknown_ms=0)
@@ -137,14 +164,19 @@ class Witness:
         self.camera_on = False
         self.camera_ever_pressed = False
         self.gesture_after_shown = False
+        self.asked_to_turn = self.turned = False
 
 
 @settings(max_examples=600, deadline=None)
-@given(orders, histories, st.booleans())
-def test_no_history_breaks_the_promises(order, history, claim_first) -> None:  # type: ignore[no-untyped-def]
-    """Whatever comes: at most one charge, with a basis and a consent; no lie afterwards."""
+@given(orders, histories, st.booleans(), st.sampled_from([StepUpPolicy().turn_above, Money(1_000)]))
+def test_no_history_breaks_the_promises(order, history, claim_first, turn_above) -> None:  # type: ignore[no-untyped-def]
+    """Whatever comes: at most one charge, with a basis and a consent; no lie afterwards.
+
+    And no sum that asks for a turned head is charged to a face without one or the PIN.
+    """
     at = 0
-    session = new_session(order, 0, limits=FAST, policy=StepUpPolicy(claim_first=claim_first))
+    policy = StepUpPolicy(claim_first=claim_first, turn_above=turn_above)
+    session = new_session(order, 0, limits=FAST, policy=policy)
     witness = Witness()
     for make, pause_ms in history:
         at += pause_ms
@@ -154,6 +186,9 @@ def test_no_history_breaks_the_promises(order, history, claim_first) -> None:  #
         _observe(witness, before, event)
         for effect in effects:
             _check_effect(witness, effect)
+            if isinstance(effect, fx.Authorise) and effect.basis is Basis.FACE:
+                by_turn = witness.turned or not order.amount.exceeds(turn_above)
+                assert by_turn or effect.pin_token in witness.tokens
         if witness.authorised and session.outcome in {Outcome.CANCELLED, Outcome.NOT_PAID}:
             told = session.outcome
             assert isinstance(event, ev.Authorised) or before.outcome is told
@@ -170,6 +205,8 @@ def _observe(witness: Witness, before, event) -> None:  # type: ignore[no-untype
         witness.camera_ever_pressed = True
     if isinstance(event, ev.Probed) and event.pad is PadVerdict.BONA_FIDE:
         witness.bona_fide = True
+    if isinstance(event, ev.Probed) and Layer.TURN in event.liveness.proven:
+        witness.turned |= witness.asked_to_turn
     if isinstance(event, ev.PinJudged | ev.PhoneJudged) and event.token:
         witness.tokens.add(event.token)
     if before.phase is Phase.CONFIRMING:
@@ -188,6 +225,10 @@ def _check_effect(witness: Witness, effect: fx.Effect) -> None:
         case fx.CloseCamera():
             assert witness.camera_on
             witness.camera_on = False
+        case fx.AskTurn():
+            assert witness.camera_on
+            assert not witness.asked_to_turn, "nobody is asked twice"
+            witness.asked_to_turn = True
         case fx.ShowAmount():
             witness.shown_since_ask = False
             witness.gesture_after_shown = False

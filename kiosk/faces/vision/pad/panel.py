@@ -78,7 +78,7 @@ class Panel:
         self.stream = StreamLayer(self._facts)
         self.context = ContextLayer()
         self.light = LightLayer(self._facts)
-        self.turn = TurnLayer()
+        self.turn = TurnLayer(can_ask=self._facts.asked)
         self.movement = MovementLayer()
         self._track: int | None = None
 

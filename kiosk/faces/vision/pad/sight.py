@@ -33,17 +33,33 @@ class CameraFacts:
         true_clock: Frame times are of the real world, not of a recording.
         lit: The kiosk's own screen lights whoever stands there.
         exposure: The exposure follows a command.
+        asked: Whoever stands there sees the kiosk's screen, and can do what it asks.
     """
 
     true_clock: bool
     lit: bool
     exposure: bool
+    asked: bool = False
 
     @classmethod
-    def of(cls, kind: CameraKind, *, lit: bool = False, exposure: bool = False) -> CameraFacts:
-        """Return the facts of a kind of camera; only a live one can be lit or be commanded."""
+    def of(
+        cls, kind: CameraKind, *, lit: bool = False, exposure: bool = False, screen: bool = False
+    ) -> CameraFacts:
+        """Return the facts of a kind of camera; only a live one can be lit or be commanded.
+
+        Args:
+            kind: Which.
+            lit: Whether the screen may change its colour.
+            exposure: Whether the camera may be told another exposure.
+            screen: Whether there is one; a recording cannot read it, simulated people are told.
+        """
         live = kind.is_live
-        return cls(true_clock=live, lit=live and lit, exposure=live and exposure)
+        return cls(
+            true_clock=live,
+            lit=live and lit,
+            exposure=live and exposure,
+            asked=screen and (live or kind is CameraKind.SIMULATED),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kiosk.domain.headturn import ANSWER_MS
 from kiosk.domain.pad import Layer, LayerReport, LayerVerdict
 from kiosk.faces.opencv import cv2
 from kiosk.faces.vision.pad.points import box_mask, find_points, follow
@@ -48,7 +49,7 @@ class TurnRule:
     points_min: int = 14
     frames_min: int = 3
     """Frames that must agree."""
-    answer_ms_max: int = 4_000
+    answer_ms_max: int = ANSWER_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,17 @@ class _Shape:
 
 
 class TurnLayer:
-    """Gathers one prompted turn."""
+    """Gathers one prompted turn.
 
-    def __init__(self, rule: TurnRule | None = None) -> None:
+    Args:
+        can_ask: Whether somebody could be asked; until that is done the layer waits.
+        rule: When a turn shows depth.
+    """
+
+    def __init__(self, rule: TurnRule | None = None, *, can_ask: bool = False) -> None:
         """Begin without a prompt."""
         self._rule = rule or TurnRule()
+        self._can_ask = can_ask
         self._side = 0
         self._asked_ms = 0
         self._attack = False
@@ -120,7 +127,8 @@ class TurnLayer:
         if self._attack:
             return LayerReport(Layer.TURN, LayerVerdict.ATTACK, "turns_like_a_sheet", lead)
         if self._side == 0:
-            return LayerReport(Layer.TURN, LayerVerdict.COULD_NOT_RUN, "not_asked")
+            verdict = LayerVerdict.UNDECIDED if self._can_ask else LayerVerdict.COULD_NOT_RUN
+            return LayerReport(Layer.TURN, verdict, "not_asked")
         solid = [s for s in self._seen if s.relief >= rule.relief_min and s.lead >= rule.lead_min]
         if len(solid) < rule.frames_min:
             return LayerReport(Layer.TURN, LayerVerdict.UNDECIDED, "not_turned_yet", lead)

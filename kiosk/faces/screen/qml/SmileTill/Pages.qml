@@ -7,7 +7,7 @@ Loader {
     required property var session
     readonly property var pages: ({
         "idle": idle, "offline": offline, "enrolling": enrolling, "offer": offer, "about": about,
-        "other": other, "staff": staff, "looking": looking, "checking": checking, "digits": digits,
+        "other": other, "staff": staff, "looking": looking, "turn": turn, "checking": checking, "digits": digits,
         "pin": pin, "phone": phone, "phone_pin": phonePin, "confirm": confirm, "paying": paying,
         "paid": paid, "not_paid": notPaid, "cancelled": cancelled, "unknown": unknown,
         "own_phone": ownPhone, "own_phone_pin": ownPhonePin, "own_intro": ownIntro, "own_looking": looking, "own_pin": ownPin,
@@ -26,6 +26,7 @@ Loader {
     Component { id: other; OtherView { session: root.session } }
     Component { id: staff; EntryView { session: root.session; kind: "staff"; focus: true } }
     Component { id: looking; LookingView { session: root.session } }
+    Component { id: turn; TurnView { session: root.session } }
     Component { id: checking; CheckingView { session: root.session } }
     Component { id: digits; EntryView { session: root.session; kind: "digits"; focus: true } }
     Component { id: pin; EntryView { session: root.session; kind: "pin"; focus: true } }

@@ -1,0 +1,204 @@
+"""The eyes and the turned head: who is asked, what the looks tell, and that a swap is a swap."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from kiosk.domain.evidence import CameraKind, PadVerdict
+from kiosk.domain.headturn import Side, TurnPlan
+from kiosk.domain.identification import Candidate, Decision, ImpostorTail, SearchPolicy
+from kiosk.domain.ids import PersonId
+from kiosk.domain.pad import Layer, LayerReport, LayerVerdict
+from kiosk.faces.camera.port import Frame
+from kiosk.faces.eyes import RECORDED, Eyes
+from kiosk.faces.paired_eyes import PairedEyes
+from kiosk.faces.terminal import RoomLooker
+from kiosk.faces.vision.detector import Face
+from kiosk.faces.vision.judgement import FrameJudgement
+from kiosk.faces.vision.pad.sight import CameraFacts
+from kiosk.faces.vision.quality import Quality
+from kiosk.link.protocol import CameraSpec
+
+ADA = PersonId("ada")
+GOOD = Quality(70.0, 0.0, 0.57, 0.0, 0.4, 120.0, 40.0)
+TAILS = (ImpostorTail("made", 0.3, -0.2, 0.06, 1000, 100, 1e-7, ((5e-2, 0.4), (1e-6, 0.7))),)
+PICTURE = np.zeros((240, 320, 3), np.uint8)
+ASKED = CameraFacts.of(CameraKind.SIMULATED, screen=True)
+EVERY_MS = 120
+
+
+class Pipeline:
+    """Judges each frame as good, of the track that the test says."""
+
+    track = 1
+
+    def judge(self, frame):
+        box = Face(100.0, 60.0, 80.0, 80.0, 0.9, np.full((5, 2), 100.0, np.float32))
+        return FrameJudgement(
+            index=0,
+            at_ms=frame.at_ms,
+            track=self.track,
+            reason=None,
+            face=box,
+            quality=GOOD,
+            pad_score=0.9,
+            embedding=np.array([1, 0, 0, 0], np.float32),
+        )
+
+    def wipe(self):
+        pass
+
+
+def eyes(pipeline, facts=ASKED, *, known=True):
+    gallery = SimpleNamespace(
+        search=lambda _pack, _probe, **_: [Candidate(ADA, 1.0)] if known else [],
+        size=lambda _pack: 1,
+    )
+    pack = SimpleNamespace(
+        id="made@1", name="made", thresholds={"pad_bona_fide_min": 0.3, "pad_attack_max": 0.1}
+    )
+    return Eyes(pack, pipeline, gallery, policy=SearchPolicy(), tails=TAILS, facts=facts)
+
+
+def watch(seeing, frames, since=0):
+    for k in range(since, since + frames):
+        look = seeing.look(Frame(PICTURE, k, k * EVERY_MS))
+    return look
+
+
+def told(verdict):
+    return lambda: LayerReport(Layer.TURN, verdict, "told")
+
+
+@pytest.mark.parametrize(
+    ("kind", "screen", "asked"),
+    [
+        (CameraKind.DEVICE, True, True),
+        (CameraKind.SIMULATED, True, True),
+        (CameraKind.DEVICE, False, False),
+        (CameraKind.VIDEO_FILE, True, False),
+        (CameraKind.FRAME_FOLDER, True, False),
+    ],
+)
+def test_only_who_sees_a_screen_can_be_asked(kind, screen, asked):
+    """A recording reads nothing, and without a screen nothing can be read."""
+    assert CameraFacts.of(kind, screen=screen).asked is asked
+
+
+@pytest.mark.parametrize(("facts", "part"), [(ASKED, "waiting"), (RECORDED, "missing")])
+def test_a_layer_that_can_ask_waits_and_one_that_cannot_is_missing(facts, part):
+    """So the session knows whether it is worth while to ask."""
+    liveness = watch(eyes(Pipeline(), facts), 3).liveness
+
+    assert Layer.TURN in getattr(liveness, part)
+
+
+def test_the_looks_tell_the_side_once_it_is_asked():
+    """To the layer in the picture's words, to the screen in the customer's."""
+    seeing = eyes(Pipeline())
+    assert watch(seeing, 8).turn is None
+    asked = []
+    seeing._panel.turn.ask = lambda at_ms, side: asked.append((at_ms, side))
+    plan = TurnPlan(Side.LEFT, 960)
+    seeing.ask_turn(plan)
+
+    assert watch(seeing, 1, 8).turn is plan
+    assert asked == [(960, 1)]
+    seeing.wipe()
+    assert watch(seeing, 1).turn is None
+
+
+@pytest.mark.parametrize("kind", [eyes, lambda pipeline: PairedEyes([eyes(pipeline)])])
+def test_only_who_was_identified_can_be_asked(kind):
+    """Neither a stranger, nor another face after a pause, before it is known again."""
+    pipeline = Pipeline()
+    seeing = kind(pipeline)
+    assert not seeing.can_turn
+    assert watch(seeing, 8).identification.decision is Decision.IDENTIFIED
+    assert seeing.can_turn
+    seeing.look_again()
+    pipeline.track = 2
+    look = watch(seeing, 1, 8)
+    assert not look.track_changed
+    assert not seeing.can_turn
+    watch(seeing, 8, 9)
+    assert seeing.can_turn
+
+
+def test_another_face_in_the_turn_is_another_face():
+    """Also where a pause before it allowed a new track to be found the same again."""
+    pipeline = Pipeline()
+    seeing = eyes(pipeline)
+    watch(seeing, 8)
+    seeing.look_again()
+    seeing.ask_turn(TurnPlan(Side.RIGHT, 960))
+    pipeline.track = 2
+
+    assert watch(seeing, 1, 8).track_changed
+
+
+def test_a_sheet_that_turns_is_an_attack_with_its_own_reason():
+    """Whatever the networks on single frames say."""
+    seeing = eyes(Pipeline())
+    watch(seeing, 8)
+    seeing.ask_turn(TurnPlan(Side.RIGHT, 960))
+    seeing._panel.turn.report = told(LayerVerdict.ATTACK)
+    look = watch(seeing, 1, 8)
+
+    assert (look.pad, look.hint) == (PadVerdict.ATTACK, "pad_turn")
+
+
+class FakeEyes:
+    """Can be asked when the test says so."""
+
+    wants_light = False
+
+    def __init__(self) -> None:
+        self.can_turn = False
+        self.plans = []
+
+    def look(self, frame):
+        return frame.at_ms
+
+    def look_again(self):
+        pass
+
+    def ask_turn(self, plan):
+        self.plans.append(plan)
+
+
+@pytest.fixture
+def looker(tmp_path):
+    made = RoomLooker(None, None, tuple, CameraSpec(CameraKind.DEVICE), tmp_path)
+    made._eyes = FakeEyes()
+    made._frames = iter([Frame(PICTURE, k, k * EVERY_MS) for k in range(8)])
+    return made
+
+
+def test_the_side_is_drawn_when_the_right_face_is_there(looker):
+    """Once, for the frame that is looked at next."""
+    looker.look()
+    looker.ask_turn()
+    looker.look()
+    assert looker._eyes.plans == []
+    looker._eyes.can_turn = True
+    looker.look()
+    looker.look()
+
+    (plan,) = looker._eyes.plans
+    assert plan.start_ms == 2 * EVERY_MS
+    assert plan.side in Side
+
+
+def test_a_question_that_was_not_put_is_dropped_after_a_pause(looker):
+    """Whoever has typed the PIN instead is not asked behind their back."""
+    looker.ask_turn()
+    looker.look()
+    looker.look_again()
+    looker._eyes.can_turn = True
+    looker.look()
+
+    assert looker._eyes.plans == []
