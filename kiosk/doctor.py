@@ -57,6 +57,8 @@ SYSTEM_LIBRARIES: Final = (
     ("libglib-2.0.so.0", "libglib2.0-0"),
 )
 PYTHON_MIN: Final = (3, 11)
+# What the owner writes into the data folder (docs/settings.md).
+OWNERS_FILES: Final = ("settings.toml", "policy.toml", "policy-trial.toml")
 # An evening's journal is a few MB; SQLite and model installs want room beside it. Our estimate.
 DISK_FREE_BYTES_MIN: Final = 500 * 1024 * 1024
 # 20,000 templates of 512 floats are 40 MiB; the next power of two. Our estimate.
@@ -118,6 +120,9 @@ class Machine(Protocol):
 
     def settings(self, data_dir: Path) -> Settings | None:
         """Return the installation's settings; None where they cannot be read."""
+
+    def file_problem(self, data_dir: Path, name: str) -> tuple[str, str]:
+        """Return what is wrong in a file that the owner writes, and the mend (empty if nothing)."""
 
     def variable(self, name: str) -> str | None:
         """Return an environment variable."""
@@ -188,6 +193,15 @@ def check_system_libraries(machine: Machine, data_dir: Path) -> Finding:
             f"Run: sudo apt-get install {' '.join(package for _, package in absent)}",
         )
     return Finding("system_libraries", State.OK, "The system libraries for OpenCV and Qt are here.")
+
+
+def check_settings(machine: Machine, data_dir: Path) -> Finding:
+    """What the owner wrote can be used: settings, policy, and a policy on trial."""
+    for name in OWNERS_FILES:
+        problem, mend = machine.file_problem(data_dir, name)
+        if problem:
+            return Finding("settings", State.MISSING, problem, mend)
+    return Finding("settings", State.OK, "The settings and the policy can be used.")
 
 
 def check_camera(machine: Machine, data_dir: Path) -> Finding:
@@ -411,6 +425,7 @@ def check_locked_memory(machine: Machine, data_dir: Path) -> Finding:
 CHECKS: Final[tuple[Callable[[Machine, Path], Finding], ...]] = (
     check_python,
     check_system_libraries,
+    check_settings,
     check_camera,
     check_camera_pin,
     check_pack,

@@ -23,7 +23,7 @@ from kiosk.domain.errors import SmileTillError
 from kiosk.faces.camera.identity import CameraIdentity, identity_of
 from kiosk.faces.vault import keyring
 from kiosk.faces.vision.calibration import impostor_tails
-from kiosk.settings import Settings, load_settings
+from kiosk.settings import Settings, load_policy, load_settings
 from models import store
 from models.errors import PackError
 from models.manifest import find_pack
@@ -67,6 +67,17 @@ class ThisMachine:
             return load_settings(data_dir)
         except (SmileTillError, OSError):
             return None
+
+    def file_problem(self, data_dir: Path, name: str) -> tuple[str, str]:
+        """Return what is wrong in a file that the owner writes, and the mend (empty if nothing)."""
+        try:
+            if name == "settings.toml":
+                load_settings(data_dir)
+            else:
+                load_policy(data_dir, name)
+        except SmileTillError as error:
+            return error.message, error.mend
+        return "", ""
 
     def variable(self, name: str) -> str | None:
         """Return an environment variable."""

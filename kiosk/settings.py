@@ -15,9 +15,19 @@ import msgspec
 from kiosk.domain.errors import BadInputError
 from kiosk.domain.money import ORDER_AMOUNT_MAX_MINOR_UNITS
 from kiosk.domain.order import PAYEE_LENGTH_MAX
+from kiosk.toml_fault import fault_of
 
 SETTINGS_BYTES_MAX = 65_536
+CONNECTORS = ("cards", "sandbox", "vrp")
+"""Names of the bank connectors that there are; money's registry has the same (a test compares)."""
+LANGUAGES = ("de", "en")
+"""Of the customer's screen, which has the same (a test compares)."""
+RESOLVE_WINDOW_S_MAX = 60.0
+"""A customer who waits longer than a minute before a screen has gone to ask."""
+NO_PIN_MINOR_UNITS_MAX = 10 * ORDER_AMOUNT_MAX_MINOR_UNITS
+"""10,000.00: no terminal could mean more than ten of its greatest orders."""
 _File = TypeVar("_File")
+_CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 _COUNTRY_CODE = re.compile(r"([1-9][0-9]{0,2})?", re.ASCII)
 """ITU-T E.164: one to three digits."""
 _USB_IDS = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}", re.ASCII)
@@ -33,6 +43,12 @@ class BankSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     options: dict[str, str] = {}
     """The connector's own words (docs/going-live.md); a connector refuses what it does not know."""
 
+    def __post_init__(self) -> None:
+        """Refuse a bank that nobody can speak to."""
+        if self.connector not in CONNECTORS:
+            message = f"connector must be one of {', '.join(CONNECTORS)}"
+            raise ValueError(message)
+
 
 class MoneySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Limits of the money process."""
@@ -43,6 +59,18 @@ class MoneySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """50.00: above it a PIN is asked (PSD2 RTS, Article 11: EUR 50 a contactless payment)."""
     no_pin_day_minor_units: int = 15_000
     """150.00 a day without a PIN (PSD2 RTS, Article 11: EUR 150 in sum)."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no sum and no time could be."""
+        if not 0 <= self.resolve_window_s <= RESOLVE_WINDOW_S_MAX:
+            message = f"resolve_window_s must be 0 to {RESOLVE_WINDOW_S_MAX:.0f}"
+            raise ValueError(message)
+        if not 0 <= self.no_pin_ceiling_minor_units <= NO_PIN_MINOR_UNITS_MAX:
+            message = f"no_pin_ceiling_minor_units must be 0 to {NO_PIN_MINOR_UNITS_MAX}"
+            raise ValueError(message)
+        if not 0 <= self.no_pin_day_minor_units <= NO_PIN_MINOR_UNITS_MAX:
+            message = f"no_pin_day_minor_units must be 0 to {NO_PIN_MINOR_UNITS_MAX}"
+            raise ValueError(message)
 
 
 class TillSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,7 +108,10 @@ class ScreenSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bill at the screen as paid at the till. Without any, the screen sends customers to the till."""
 
     def __post_init__(self) -> None:
-        """Refuse a code that the pad cannot type."""
+        """Refuse a language without words, and a code that the pad cannot type."""
+        if self.language not in LANGUAGES:
+            message = f"language must be {' or '.join(LANGUAGES)}"
+            raise ValueError(message)
         for code in self.staff_codes.values():
             if not (code.isascii() and code.isdigit() and 4 <= len(code) <= 8):
                 message = "a staff code must have 4 to 8 digits"
@@ -189,6 +220,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if not 0 < len(self.payee) <= PAYEE_LENGTH_MAX:
             message = f"payee must have 1 to {PAYEE_LENGTH_MAX} characters"
             raise ValueError(message)
+        if not _CURRENCY.fullmatch(self.currency):
+            message = "currency must be three capital letters, such as EUR"
+            raise ValueError(message)
         if not _COUNTRY_CODE.fullmatch(self.country_code):
             message = "country_code must be empty or have 1 to 3 digits, the first not 0"
             raise ValueError(message)
@@ -261,15 +295,22 @@ def load_settings(data_dir: Path) -> Settings:
 def _read(path: Path, kind: type[_File]) -> _File | None:
     if not path.exists():
         return None
+    text = ""
     try:
         raw = path.read_bytes()
         if len(raw) > SETTINGS_BYTES_MAX:
             message = "the file is too long"
             raise ValueError(message)  # noqa: TRY301 - joins the other faults of the file
-        return msgspec.toml.decode(raw, type=kind)
+        text = raw.decode()
+        return msgspec.toml.decode(text, type=kind)
+    except UnicodeDecodeError:
+        fault = f"{path.name}: this is no text in UTF-8"
+    except OSError as error:
+        fault = f"{path.name} cannot be read ({error.strerror})"
     except (msgspec.MsgspecError, ValueError) as error:
-        raise BadInputError(
-            f"{path.name} cannot be used: {error}.",
-            code="settings_bad",
-            mend="Mend or remove the file; docs/settings.md names every key.",
-        ) from error
+        fault = fault_of(path.name, text, str(error))
+    raise BadInputError(
+        f"{fault}.",
+        code="settings_bad",
+        mend="Mend that, or remove the file; docs/settings.md names every key.",
+    )

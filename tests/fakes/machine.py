@@ -22,6 +22,7 @@ class FakeMachine:
     devices: dict[str, bool] = field(default_factory=lambda: {"/dev/video0": True})
     cameras: dict[str, CameraIdentity] = field(default_factory=lambda: {"/dev/video0": WEBCAM})
     set_up: Settings | None = field(default_factory=Settings)
+    problems: dict[str, tuple[str, str]] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     terminal: bool = True
     files: dict[Path, FileFacts] = field(default_factory=dict)
@@ -51,6 +52,9 @@ class FakeMachine:
 
     def settings(self, data_dir: Path) -> Settings | None:
         return self.set_up
+
+    def file_problem(self, data_dir: Path, name: str) -> tuple[str, str]:
+        return self.problems.get(name, ("", ""))
 
     def variable(self, name: str) -> str | None:
         return self.variables.get(name)

@@ -37,6 +37,13 @@ FAULTS = {
         False,
         "apt-get install libgl1",
     ),
+    "policy": (
+        {"problems": {"policy.toml": ("policy.toml, line 2, tris: there is none.", "Mend it.")}},
+        "settings",
+        State.MISSING,
+        False,
+        "line 2",
+    ),
     "no camera": ({"devices": {}}, "camera", State.MISSING, True, "USB webcam"),
     "camera of others": (
         {"devices": {"/dev/video2": False}},

@@ -77,3 +77,16 @@ def test_a_broken_choice_of_pack_is_a_problem_with_a_mend(data_dir):
     name, problem, mend = ThisMachine().pack_problem(data_dir)
 
     assert (name, bool(problem), bool(mend)) == ("", True, True)
+
+
+def test_what_the_owner_wrote_is_read_by_the_real_parsers(data_dir):
+    """Settings, policy and a policy on trial: the fault is named by line and key, with a mend."""
+    machine = ThisMachine()
+    names = ("settings.toml", "policy.toml", "policy-trial.toml")
+    assert [machine.file_problem(data_dir, name) for name in names] == [("", "")] * 3
+
+    for name in names:
+        (data_dir / name).write_text("\nclaim = 'never'\n")
+        problem, mend = machine.file_problem(data_dir, name)
+        assert problem == f"{name}, line 2, claim: claim must be on_doubt or first."
+        assert mend
