@@ -27,7 +27,7 @@ from enrollment.commands.staff import consent, staff
 from enrollment.commands.visits import queue
 from enrollment.consent_copy import Agreement, code_content, write_copy
 from enrollment.flow import FacesClient
-from kiosk.commands.common import data_option, emit, founded_data_option, json_option
+from kiosk.commands.common import NewFile, data_option, emit, founded_data_option, json_option
 from kiosk.domain.errors import BadInputError
 from kiosk.domain.ids import PersonId
 from kiosk.link.protocol import EnrolPerson, Progress
@@ -71,9 +71,7 @@ for _word in (*rights.WORDS, *care.WORDS):
 @click.option("--signed", metavar="NAME", help="The customer's signature, as they typed it.")
 @click.option("--rehearse", is_flag=True, help="Try a payment at the end; nothing is charged.")
 @click.option("--look-alike-of", metavar="ID", help="It is another person than this one.")
-@click.option(
-    "--copy", type=click.Path(path_type=Path), metavar="F", help="Write the customer's copy, a PDF."
-)
+@click.option("--copy", type=NewFile(), metavar="F", help="Write the customer's copy, a PDF.")
 @data_option
 @json_option
 def add(

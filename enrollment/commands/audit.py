@@ -15,7 +15,7 @@ import click
 
 from enrollment import audit_flow
 from enrollment.flow import OpenFaces
-from kiosk.commands.common import emit, founded_data_option, json_option
+from kiosk.commands.common import NewFile, emit, founded_data_option, json_option
 from kiosk.domain.errors import SetupError
 
 EXIT_NO = 1
@@ -42,7 +42,7 @@ def verify(faces: OpenFaces, *, data_dir: Path, as_json: bool) -> int:
 
 
 @audit.command()
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="F", help="File.")
+@click.option("--out", type=NewFile(), metavar="F", help="File.")
 @click.option("--format", "kind", type=click.Choice(["csv", "json"]), default="csv")
 @founded_data_option
 @json_option

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from enrollment.flow import SILENCE_S_MAX, OpenFaces
-from kiosk.commands.common import emit, founded_data_option, json_option
+from kiosk.commands.common import NewFile, emit, founded_data_option, json_option
 from kiosk.domain.errors import SetupError
 from kiosk.domain.ids import PersonId
 from kiosk.link.figures import (
@@ -24,7 +24,7 @@ Numbers = TypeVar("Numbers", ScoresFigure, QualityFigure, ActivityFigure)
 
 _out = click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(),
     metavar="F",
     help="PNG to draw; without it only the numbers are told.",
 )

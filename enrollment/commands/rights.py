@@ -16,7 +16,7 @@ import click
 from enrollment import export_words, rights_flow, words
 from enrollment.flow import OpenFaces
 from enrollment.pdf import write_pdf
-from kiosk.commands.common import emit, founded_data_option, json_option
+from kiosk.commands.common import NewFile, emit, founded_data_option, json_option
 from kiosk.domain.errors import BadInputError
 
 EXIT_NO = 1
@@ -41,7 +41,7 @@ def kept(faces: OpenFaces, *, person: str, data_dir: Path, as_json: bool) -> Non
 
 @click.command()
 @_person
-@click.option("--pdf", type=click.Path(dir_okay=False, path_type=Path), metavar="F", help="PDF.")
+@click.option("--pdf", type=NewFile(), metavar="F", help="PDF.")
 @click.option("--language", default="", metavar="L", help="Of the PDF: en or de.")
 @founded_data_option
 @json_option

@@ -6,8 +6,10 @@ What a backup is made of is in `kiosk.faces.vault`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ from typing import Any
 import click
 
 from kiosk.commands.common import (
+    NewFile,
     data_option,
     emit,
     founded_data_option,
@@ -26,6 +29,7 @@ from kiosk.commands.common import (
 )
 from kiosk.domain.errors import BadInputError, SetupError
 from kiosk.domain.ids import PayerAlias
+from kiosk.faces.vault import keyring
 from kiosk.faces.vault.archive import (
     Header,
     header_for_code,
@@ -35,12 +39,15 @@ from kiosk.faces.vault.archive import (
 )
 from kiosk.faces.vault.backup import check, make_backup
 from kiosk.faces.vault.envelope import wipe
-from kiosk.faces.vault.keychange import kept_keyring, one_at_a_time
+from kiosk.faces.vault.keychange import LOCK_NAME, kept_keyring, one_at_a_time
 from kiosk.faces.vault.keyring import KdfParameters
 from kiosk.faces.vault.keys import RootKey, unlock
 from kiosk.faces.vault.recovery import parse_code
 from kiosk.faces.vault.restore import Ceremony, Restored, accept, alias_mark, restore
 from kiosk.faces.vault.sources import ask_passphrase, read_code, read_passphrase
+from kiosk.faces.vault.swap import PLAN_NAME
+from kiosk.installed import is_founded
+from kiosk.link.sockets import run_dir_of
 from kiosk.money.book import Book
 from kiosk.money.ledger import JOURNAL_NAME, read_book
 from kiosk.settings import load_settings
@@ -52,7 +59,7 @@ PROGRESS_S = 1.0
 COST: KdfParameters | None = None
 """Of a backup's passphrase: our default; tests say less."""
 
-_file = click.Path(dir_okay=False, path_type=Path)
+_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 _code_option = click.option("--code-file", type=_file, help="Holds the recovery code.")
 _passphrase_option = click.option(
     "--passphrase-file", type=_file, help="Holds the backup's own passphrase."
@@ -69,7 +76,7 @@ def backup() -> None:
 
 
 @backup.command()
-@click.option("--to", "target", type=_file, required=True, help="The new file, outside DIR.")
+@click.option("--to", "target", type=NewFile(), required=True, help="The new file, outside DIR.")
 @_passphrase_option
 @founded_data_option
 @json_option
@@ -128,9 +135,7 @@ def verify(
 @click.argument("source", metavar="FILE", type=_file)
 @_code_option
 @_passphrase_option
-@click.option(
-    "--erasures", type=_file, help="A newer list of erasures (smiletill backup erasures)."
-)
+@_list_option
 @data_option
 @json_option
 def restore_(
@@ -143,6 +148,7 @@ def restore_(
 ) -> None:
     """Restore a backup under this terminal's key, without whoever was erased since."""
     with (
+        _leaving_nothing(data_dir),
         _stopped(data_dir),
         _opened(source, code_file, passphrase_file, data_dir) as (file, _, key),
         _unlocked(data_dir, is_restore=True) as root,
@@ -153,9 +159,7 @@ def restore_(
 
 
 @backup.command(name="accept")
-@click.option(
-    "--erasures", type=_file, help="A newer list of erasures (smiletill backup erasures)."
-)
+@_list_option
 @founded_data_option
 @json_option
 def accept_(erasures: Path | None, data_dir: Path, as_json: bool) -> None:
@@ -167,7 +171,7 @@ def accept_(erasures: Path | None, data_dir: Path, as_json: bool) -> None:
 
 @backup.command()
 @click.option(
-    "--to", "target", type=_file, required=True, help="The file; an older list is replaced."
+    "--to", "target", type=NewFile(), required=True, help="The file; an older list is replaced."
 )
 @founded_data_option
 @json_option
@@ -267,6 +271,26 @@ def _read_list(path: Path) -> frozenset[str]:
             mend="Name a file that `smiletill backup erasures` wrote.",
         )
     return frozenset(marks)
+
+
+@contextmanager
+def _leaving_nothing(data_dir: Path) -> Iterator[None]:
+    """Where nothing was founded, take back what a refused restore made: its key and its locks."""
+    if is_founded(data_dir):
+        yield
+        return
+    was_there = data_dir.is_dir()
+    try:
+        yield
+    except BaseException:
+        if not (data_dir / PLAN_NAME).exists():  # with it, the next start goes on
+            for name in (keyring.NAME, LOCK_NAME):
+                (data_dir / name).unlink(missing_ok=True)
+            shutil.rmtree(run_dir_of(data_dir), ignore_errors=True)
+            if not was_there:
+                with contextlib.suppress(OSError):
+                    data_dir.rmdir()
+        raise
 
 
 @contextmanager

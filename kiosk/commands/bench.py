@@ -8,7 +8,7 @@ import click
 
 from kiosk.commands.bench_faces import detect, identify, smile
 from kiosk.commands.bench_liveness import liveness
-from kiosk.commands.common import data_option, emit, json_option
+from kiosk.commands.common import NewFile, data_option, emit, json_option
 from models.manifest import find_pack
 from models.store import current_pack
 
@@ -62,7 +62,7 @@ def _sizes(_context: click.Context, _option: click.Parameter, value: str) -> tup
 @click.option("--rounds", type=click.IntRange(1, 1_000), default=15, show_default=True)
 @click.option("--threads", type=click.IntRange(1, 256), default=1, help="1: as the kiosk runs.")
 @click.option("--seed", type=click.IntRange(0), default=20_261_128, show_default=True)
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw a PNG.")
+@click.option("--plot", type=NewFile(), help="Draw a PNG.")
 @json_option
 def search(
     *,
@@ -105,7 +105,7 @@ bench.add_command(smile)
 @click.option("--sequences", type=click.IntRange(1, 1_000), default=40, show_default=True)
 @click.option("--turns", type=click.IntRange(1, 20), default=3, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=20_261_128, help="Nothing is drawn by lot.")
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw a PNG.")
+@click.option("--plot", type=NewFile(), help="Draw a PNG.")
 @data_option
 @json_option
 def pipeline(

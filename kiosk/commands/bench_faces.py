@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from kiosk.commands.common import data_option, emit, json_option
+from kiosk.commands.common import NewFile, data_option, emit, json_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,9 +27,7 @@ pack_option = click.option(
     "--pack", "pack_name", default=None, metavar="NAME", help="Model pack; else the one in use."
 )
 seed_option = click.option("--seed", type=click.IntRange(0), default=SEED, show_default=True)
-plot_option = click.option(
-    "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Also draw it into this PNG."
-)
+plot_option = click.option("--plot", type=NewFile(), help="Also draw it into this PNG.")
 split_option = click.option(
     "--split",
     type=click.Choice(["held-out", "all"]),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kiosk.commands.common import data_option, emit, json_option
+from kiosk.commands.common import NewFile, data_option, emit, json_option
 from models.manifest import find_pack
 from models.store import current_pack
 
@@ -19,7 +19,7 @@ from models.store import current_pack
     help="A set like NUAA: sequences.csv, client/, imposter/.",
 )
 @click.option("--seed", type=click.IntRange(0), default=20_261_128, show_default=True)
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw a PNG.")
+@click.option("--plot", type=NewFile(), help="Draw a PNG.")
 @click.option("--simulated", is_flag=True, help="Play simulated attacks on all layers instead.")
 @click.option("--per-species", type=click.IntRange(1, 1_000), default=30, show_default=True)
 @click.option("--bona-fide", type=click.IntRange(1, 10_000), default=200, show_default=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -84,6 +85,31 @@ founded_data_option = _data_option(_founded)
 """It reads or changes what an installation holds, and so must never found one."""
 there_data_option = _data_option(_there)
 """It answers before an installation is founded too, but not for a folder that is not there."""
+
+
+class NewFile(click.Path):
+    """A file that a word writes: the folder it goes into must be there, or it was mistyped."""
+
+    def __init__(self) -> None:
+        """Take no folder for a file."""
+        super().__init__(dir_okay=False, path_type=Path)
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str | bytes | os.PathLike[str]:
+        """Refuse a file whose folder is missing, before anything is asked or worked out."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if not path.parent.is_dir():
+            raise BadInputError(
+                f"There is no folder {path.parent} to write into.",
+                code="folder_missing",
+                mend="Check its name, and that the disk or stick is mounted.",
+            )
+        return path
+
 
 # The parameter is called `as_json`.
 json_option = click.option(

@@ -58,7 +58,7 @@ KDF_SECONDS_MIN = 0.3
 COST: KdfParameters | None = None
 """Of a new passphrase: our default; tests say less."""
 
-_file = click.Path(dir_okay=False, path_type=Path)
+_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group()

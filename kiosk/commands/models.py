@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from tqdm import tqdm
 
-from kiosk.commands.common import data_option, emit, json_option, there_data_option
+from kiosk.commands.common import NewFile, data_option, emit, json_option, there_data_option
 from kiosk.domain.errors import SetupError
 from kiosk.faces.vision.calibration import impostor_tails
 from models import download, store
@@ -162,7 +162,7 @@ def licences(data_dir: Path, as_json: bool) -> None:
     required=True,
     help="One folder a person, or a labels.csv.",
 )
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Where the PNG goes.")
+@click.option("--plot", type=NewFile(), help="Where the PNG goes.")
 @click.option("--seed", type=click.IntRange(0), default=20_261_128, show_default=True)
 @there_data_option
 @json_option

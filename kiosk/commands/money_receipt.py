@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from kiosk.commands.common import emit, json_option, there_data_option
+from kiosk.commands.common import NewFile, emit, json_option, there_data_option
 from kiosk.domain.errors import BadInputError, SetupError
 from kiosk.domain.ids import parse_order_id
 from kiosk.settings import load_settings
@@ -36,9 +36,7 @@ FORMATS = ("text", "pdf", "escpos")
 @click.option(
     "--reprint", type=click.IntRange(0, 99), default=0, metavar="N", help="Mark it as reprint N."
 )
-@click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it to this file."
-)
+@click.option("--out", type=NewFile(), help="Write it to this file.")
 @click.option(
     "--printer", metavar="WHERE", help="Print it: usb:VENDOR:PRODUCT, network:HOST or file:PATH."
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kiosk.commands.common import emit, json_option, there_data_option
+from kiosk.commands.common import NewFile, emit, json_option, there_data_option
 from kiosk.domain.errors import SetupError
 
 # Within the word: listing the words must not load the crypto.
@@ -14,7 +14,7 @@ from kiosk.domain.errors import SetupError
 
 
 @click.command()
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
+@click.option("--out", type=NewFile(), metavar="FILE")
 @there_data_option
 @json_option
 def dpia(out: Path | None, data_dir: Path, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from kiosk.commands.common import emit, json_option, there_data_option
+from kiosk.commands.common import NewFile, emit, json_option, there_data_option
 
 
 @click.group()
@@ -34,7 +34,7 @@ def verify(*, data_dir: Path, as_json: bool) -> None:
 
 @journal.command()
 @click.option(
-    "--out", required=True, type=click.Path(dir_okay=False, path_type=Path),
+    "--out", required=True, type=NewFile(),
     help="The file to make; one that exists is not overwritten.",
 )  # fmt: skip
 @click.option(

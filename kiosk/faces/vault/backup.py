@@ -24,7 +24,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from kiosk.domain.errors import SetupError
+from kiosk.domain.errors import BadInputError, SetupError
 from kiosk.faces.vault import database
 from kiosk.faces.vault.archive import (
     ArchiveReader,
@@ -94,19 +94,26 @@ def make_backup(
         progress: Told the bytes read so far.
 
     Raises:
-        SetupError: The target lies inside, exists already, or a disk refuses.
+        BadInputError: The target lies inside, exists already, or has no folder.
+        SetupError: A disk refuses.
     """
     home = data_dir.resolve()
     if home in target.absolute().parents or home in target.resolve().parents:
-        raise SetupError(
+        raise BadInputError(
             "The backup would lie inside the data directory.",
             code="backup_inside_data",
             mend="Name a file elsewhere, best on another machine.",
         )
+    if not target.parent.is_dir():
+        raise BadInputError(
+            f"There is no folder {target.parent} for the backup.",
+            code="backup_folder_missing",
+            mend="Check its name, and that the disk or stick is mounted.",
+        )
     part = target.with_name(f"{target.name}.part")
     try:
         if target.exists():
-            raise SetupError(
+            raise BadInputError(
                 "There is a file of this name already.",
                 code="backup_exists",
                 mend="Name another one; a backup is never overwritten.",
@@ -122,7 +129,11 @@ def make_backup(
         part.rename(target)
         sync_folder(target.resolve().parent)
     except OSError as error:
-        raise VaultUnusableError(error.strerror or "the backup cannot be written") from error
+        raise SetupError(
+            f"The backup cannot be written: {error.strerror or error.errno}.",
+            code="backup_unwritable",
+            mend="Check its folder and the free space there; nothing was changed.",
+        ) from error
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)

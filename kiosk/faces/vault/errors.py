@@ -41,6 +41,12 @@ class KeyMalformedError(SetupError):
         super().__init__(message, code="key_malformed", mend=mend)
 
 
+class CodeMistypedError(KeyMalformedError):
+    """What was typed is no recovery code: bad input, and nothing of the machine is amiss."""
+
+    exit_code = BadInputError.exit_code
+
+
 class WrongKeyError(SetupError):
     """The key does not belong to this installation."""
 

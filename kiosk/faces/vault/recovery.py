@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from kiosk.faces.vault.envelope import KEY_BYTES, place, seal, unseal, wipe
-from kiosk.faces.vault.errors import KeyMalformedError, RecordDamagedError
+from kiosk.faces.vault.errors import CodeMistypedError, RecordDamagedError
 
 CODE_BYTES = 16
 CHECK_BYTES = 4
@@ -43,7 +43,7 @@ def parse_code(typed: str) -> bytearray:
     """Read a code as somebody typed it: small letters, O for 0 and spaces do no harm.
 
     Raises:
-        KeyMalformedError: It is none; the checksum notices a wrong character.
+        CodeMistypedError: It is none; the checksum notices a wrong character.
     """
     if len(typed) > TYPED_MAX:
         raise _mistyped()
@@ -116,8 +116,8 @@ def _key(shared: bytes, fresh: bytes, public: bytes) -> bytearray:
     return bytearray(HKDF(SHA256(), KEY_BYTES, None, info).derive(shared))
 
 
-def _mistyped() -> KeyMalformedError:
-    return KeyMalformedError(
+def _mistyped() -> CodeMistypedError:
+    return CodeMistypedError(
         "That is not a recovery code: a character is missing or wrong.",
         "Compare it with the paper, group by group; letters and zeros may look alike.",
     )

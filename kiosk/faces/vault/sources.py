@@ -104,6 +104,7 @@ def read_code(path: Path, data_dir: Path) -> bytearray:
     """Read a recovery code from a file outside the installation.
 
     Raises:
+        CodeMistypedError: There is no code in it.
         KeyMissingError, KeyInsideDataError, KeyMalformedError: It cannot be used.
     """
     return parse_code(read_key_file(path, data_dir, "recovery code").decode("ascii", "replace"))

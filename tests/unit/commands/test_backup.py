@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from kiosk.cli import run_command
 from kiosk.commands import backup as command
 from kiosk.commands import keys as keys_command
 from kiosk.domain.errors import SmileTillError
@@ -234,6 +235,70 @@ def test_a_backup_never_lies_inside_never_replaces_one_and_never_mixes_two_house
     assert "restore_foreign" == refusal(south, monkeypatch, "restore", file, *words)
     assert before == south.files()
     assert not (tmp_path / "backup.part").exists()
+
+
+def test_a_mistyped_folder_file_or_code_is_bad_input_before_any_key_is_asked(
+    north, tmp_path, monkeypatch, capsys
+):
+    """Exit code 2, and the sentence blames what was typed, not the vault."""
+    north.enrol(1)
+    monkeypatch.setenv("SMILETILL_PASSPHRASE_FILE", north.env["SMILETILL_PASSPHRASE_FILE"])
+    backup = tmp_path / "backup"
+    call(
+        north,
+        monkeypatch,
+        "make",
+        "--to",
+        backup,
+        "--passphrase-file",
+        north.env["SMILETILL_PASSPHRASE_FILE"],
+    )
+    paper = tmp_path / "paper"
+    paper.write_text("ABCD-EFGH")
+    data = ("--data", str(north.data_dir), "--json")
+    gone = str(tmp_path / "gone" / "file")
+    told = {}
+    for words in (
+        ("backup", "make", "--to", gone),
+        ("backup", "erasures", "--to", gone),
+        ("dpia", "--out", gone),
+        ("keys", "recover", "--code-file", gone),
+        ("keys", "recover", "--code-file", str(paper)),
+        ("backup", "restore", gone, "--code-file", str(paper)),
+        ("backup", "restore", str(backup), "--passphrase-file", gone),
+    ):
+        assert run_command([*words, *data]) == 2, words
+        told[words] = json.loads(capsys.readouterr().out.splitlines()[-1])
+    said = [answer["message"] for answer in told.values()]
+    assert not [message for message in said if "vault" in message]
+    assert [str(tmp_path / "gone") in message for message in said] == [True] * 4 + [False] + [
+        True
+    ] * 2
+    assert said[4].startswith("That is not a recovery code")
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_refused_restore_leaves_nothing_where_nothing_was(
+    north, south, secret, tmp_path, monkeypatch, is_there
+):
+    """No keyring, no lock and no folder: the next try, or another key, finds it as it was."""
+    north.enrol(1)
+    file, bad, wrong = tmp_path / "backup", tmp_path / "bad", tmp_path / "wrong"
+    call(north, monkeypatch, "make", "--to", file, "--passphrase-file", secret)
+    bad.write_bytes(file.read_bytes()[:-1])
+    wrong.write_text("another")
+    if is_there:
+        south.data_dir.mkdir()
+        (south.data_dir / "settings.toml").write_text("payee = 'South'\n")
+    before = south.files()
+
+    for source, key in ((file, wrong), (bad, secret), (tmp_path / "wrong", secret)):
+        refusal(south, monkeypatch, "restore", source, "--passphrase-file", key)
+        assert before == south.files()
+        assert south.data_dir.exists() is is_there
+        assert not (south.data_dir / "run").exists()
+
+    assert 1 == call(south, monkeypatch, "restore", file, "--passphrase-file", secret)["people"]
 
 
 def test_a_changed_or_cut_backup_is_refused_and_changes_nothing(

@@ -8,7 +8,7 @@ import pytest
 
 from kiosk.commands.dpia import dpia, facts, text
 from kiosk.commands.dpia.text import LEFT_TO_THE_OWNER, NOT_ASKED, render
-from kiosk.domain.errors import SetupError
+from kiosk.domain.errors import BadInputError, SetupError
 from kiosk.faces.evidence import KEPT_DAYS
 
 SETTINGS = """
@@ -133,6 +133,8 @@ def test_it_is_written_to_a_file(run, tmp_path):
     assert told["file"] == str(out)
     assert out.read_text().startswith("# Data protection impact assessment: ")
     with pytest.raises(SetupError):
+        run("--out", "/proc/dpia.md")
+    with pytest.raises(BadInputError):
         run("--out", str(tmp_path / "none" / "dpia.md"))
 
 

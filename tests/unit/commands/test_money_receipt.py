@@ -60,7 +60,8 @@ def test_written_and_printed(folder, tmp_path):
         (("o9",), "order_unknown"),
         (("o 1",), "order_id_bad"),
         (("o1", "--format", "pdf"), "receipt_needs_out"),
-        (("o1", "--out", "/nowhere/at/all"), "receipt_not_written"),
+        (("o1", "--out", "/nowhere/at/all"), "folder_missing"),
+        (("o1", "--out", "/proc/receipt"), "receipt_not_written"),
         (("o1", "--printer", "lp0"), "printer_bad"),
     ],
 )
