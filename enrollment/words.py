@@ -30,6 +30,7 @@ PROGRESS = {
     "not_centred": "move to the middle",
     "too_dark": "more light on the face, please",
     "too_bright": "less light on the face, please",
+    "backlit": "the light is behind you: turn towards it",
     "low_contrast": "the picture is flat: change the light",
     "blurred": "hold still",
     "turned_away": "look at the camera",

@@ -121,7 +121,7 @@ class ScreenSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class CameraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which camera this terminal works with; `smiletill doctor` prints the line that says it.
 
-    Whatever is set must be what the kernel tells of the device, at every opening.
+    Whatever is set of `usb`, `serial` and `path` must be what the kernel tells, at every opening.
     """
 
     usb: str = ""
@@ -130,6 +130,9 @@ class CameraSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The maker's serial number; cheap webcams have none, or all the same."""
     path: str = ""
     """Where it is plugged in, from `devices/` on, as in /sys."""
+    control_exposure: bool = True
+    """Whether its exposure may be set: for faces too dark or too bright, and to see that its
+    pictures follow. Without, sums above 25.00 need the PIN."""
 
     def __post_init__(self) -> None:
         """Refuse what no device could ever show."""

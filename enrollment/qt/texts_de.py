@@ -489,6 +489,7 @@ HINTS: dict[str, str] = {
     "not_centred": "Bitte in die Mitte.",
     "too_dark": "Bitte mehr Licht auf das Gesicht.",
     "too_bright": "Bitte weniger Licht auf das Gesicht.",
+    "backlit": "Das Licht ist hinter Ihnen. Bitte zum Licht drehen.",
     "low_contrast": "Das Licht ist flach. Zu einem Fenster oder einer Lampe drehen.",
     "blurred": "Bitte stillhalten.",
     "turned_away": "Bitte in die Kamera schauen.",

@@ -465,6 +465,7 @@ HINTS: dict[str, str] = {
     "not_centred": "Move to the middle.",
     "too_dark": "More light on the face, please.",
     "too_bright": "Less light on the face, please.",
+    "backlit": "The light is behind you. Turn towards it.",
     "low_contrast": "The light is flat. Turn towards a window or lamp.",
     "blurred": "Hold still.",
     "turned_away": "Look at the camera.",

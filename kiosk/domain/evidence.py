@@ -40,6 +40,7 @@ class Reason(enum.Enum):
     NOT_CENTRED = "not_centred"
     TOO_DARK = "too_dark"
     TOO_BRIGHT = "too_bright"
+    BACKLIT = "backlit"
     LOW_CONTRAST = "low_contrast"
     BLURRED = "blurred"
     TURNED_AWAY = "turned_away"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Generator
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from kiosk.domain.ids import PackId
 from kiosk.faces.camera.choice import Cameras
 from kiosk.faces.desk.ports import CaptureRefusal, Samples
+from kiosk.faces.exposure import ExposureKeeper
 from kiosk.faces.vision.enrolment import (
     EnrolmentRefusal,
     EnrolmentRule,
@@ -53,10 +55,13 @@ def capture(
             last: Progress | None = None
             told_ms = 0
             with make_camera() as camera:
+                exposure = ExposureKeeper(camera, (), secrets.randbelow)
                 for frame in camera.frames():
-                    judgement = sight.pipeline.judge(frame)
+                    judgement = sight.pipeline.judge(exposure.before(frame))
+                    exposure.after(judgement)
                     sampler.add(judgement)
-                    code = "looking" if judgement.reason is None else judgement.reason.value
+                    code = "" if judgement.reason is None else judgement.reason.value
+                    code = "looking" if exposure.hides(code) else code or "looking"
                     step = Progress(code, sampler.n_samples, rule.samples_enough)
                     if step != last or frame.at_ms - told_ms >= TELL_EVERY_MS:
                         last, told_ms = step, frame.at_ms
@@ -78,13 +83,15 @@ def _guided(
         last: Progress | None = None
         told_ms = 0
         with make_camera() as camera:
+            exposure = ExposureKeeper(camera, (), secrets.randbelow)
             for frame in camera.frames():
-                judgement = sight.pipeline.judge(frame)
+                judgement = sight.pipeline.judge(exposure.before(frame))
+                exposure.after(judgement)
                 sampler.add(judgement)
                 pose = sampler.asks_for
                 code = "looking" if pose is None else f"pose_{pose.value}"
                 steps = [Progress(code, sampler.n_samples, sampler.n_wanted)]
-                if judgement.reason is not None:
+                if judgement.reason is not None and not exposure.hides(judgement.reason.value):
                     steps.append(
                         Progress(judgement.reason.value, sampler.n_samples, sampler.n_wanted)
                     )

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from kiosk.faces.camera.port import Frame
     from kiosk.faces.vision.detector import Face
+    from kiosk.faces.vision.judgement import FrameJudgement
+    from kiosk.faces.vision.pad.stream import StreamLayer
     from kiosk.faces.vision.pipeline import Pipeline
     from kiosk.faces.vision.prober import ProbeProgress
     from models.manifest import Pack
@@ -109,11 +111,13 @@ class Eyes:
         self._own_tracks: set[int] = set()
         self._stages: defaultdict[str, list[float]] = defaultdict(list)
         self.frames_seen = 0
+        self.newest: FrameJudgement | None = None
+        """What the newest frame said, for whoever sets the camera's exposure."""
 
     def look(self, frame: Frame) -> Look:
         """Look at one more frame."""
         self.frames_seen += 1
-        judgement = self._pipeline.judge(frame)
+        judgement = self.newest = self._pipeline.judge(frame)
         for stage, spent_ms in judgement.stages_ms.items():
             self._stages[stage].append(spent_ms)
         if judgement.face is not None:
@@ -148,6 +152,11 @@ class Eyes:
         """Watch for the colours that the screen is going to show."""
         self._light = plan
         self._panel.light.begin(plan)
+
+    @property
+    def streams(self) -> tuple[StreamLayer, ...]:
+        """The layers that must see it when the camera is commanded."""
+        return (self._panel.stream,)
 
     @property
     def wants_light(self) -> bool:
@@ -282,7 +291,7 @@ class Eyes:
         self._prober.wipe()
         self._pipeline.wipe()
         self._panel.wipe()
-        self._light = self._turn = None
+        self._light = self._turn = self.newest = None
         self._digits = self._identified = None
         self._places.clear()
         self._own_tracks.clear()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from kiosk.domain.session import events as ev
 from kiosk.domain.session.look import Look, meaning
 from kiosk.domain.session.resume import OUTCOME_OF
 from kiosk.domain.stepup import TRIAL_LOGGER, StepUpPolicy
+from kiosk.faces.exposure import ExposureKeeper
 from kiosk.faces.learning import Learn, learn_from, learn_nothing
 from kiosk.faces.teller import Teller
 from kiosk.link.protocol import PayHeadless, Progress, SessionReport
@@ -116,6 +118,7 @@ class HeadlessSession:
         self._looking = ExitStack()
         self._frames: Iterator[Frame] | None = None
         self._eyes: Eyes | None = None
+        self._exposure: ExposureKeeper | None = None
         self._teller: Teller | None = None
         self._identify_ms: float | None = None
         self._first_frame_at: float | None = None
@@ -231,6 +234,7 @@ class HeadlessSession:
         """Look at the next frame; None at the end of them, an event if the camera failed."""
         assert self._frames is not None
         assert self._eyes is not None
+        assert self._exposure is not None
         try:
             frame = next(self._frames, None)
         except SetupError as error:
@@ -241,7 +245,7 @@ class HeadlessSession:
         if self._first_frame_at is None:
             self._first_frame_at = time.monotonic()
         self._clock.frame(frame.at_ms)
-        return self._eyes.look(frame)
+        return self._exposure.look(self._eyes, frame)
 
     # Effects --------------------------------------------------------------------------------------
 
@@ -284,6 +288,7 @@ class HeadlessSession:
         camera = self._looking.enter_context(self._make_camera())
         self._frames = camera.frames()
         self._eyes = self._make_eyes()
+        self._exposure = ExposureKeeper(camera, self._eyes.streams, secrets.randbelow)
         return []
 
     def _ask_outcome(self) -> ev.Event:

@@ -33,6 +33,7 @@ from kiosk.domain.mandate import PinRules
 from kiosk.domain.money import Money
 from kiosk.domain.stepup import TRIAL_LOGGER, Ask, StepUpPolicy
 from kiosk.faces.camera.choice import Cameras
+from kiosk.faces.camera.exposure import Obedience
 from kiosk.faces.camera.identity import CameraPin
 from kiosk.faces.capture import capture
 from kiosk.faces.caretaker import Caretaker
@@ -338,7 +339,8 @@ def _policy(settings: Settings, rows: PolicyFile) -> StepUpPolicy:
 def cameras_of(settings: Settings, run_dir: Path) -> Cameras:
     """Return what an installation says of its cameras."""
     pinned = settings.camera
-    return Cameras(run_dir, CameraPin(pinned.usb, pinned.serial, pinned.path))
+    pin = CameraPin(pinned.usb, pinned.serial, pinned.path)
+    return Cameras(run_dir, pin, Obedience() if pinned.control_exposure else None)
 
 
 def rules_of(settings: Settings) -> RetentionRules:

@@ -19,8 +19,10 @@ from kiosk.domain.lightcode import LightPlan
 from kiosk.domain.session.look import Look
 from kiosk.faces.camera.port import Frame
 from kiosk.faces.eyes import RECORDED, Eyes, Searched
+from kiosk.faces.vision.judgement import FrameJudgement
 from kiosk.faces.vision.lesson import Lesson
 from kiosk.faces.vision.pad.sight import CameraFacts
+from kiosk.faces.vision.pad.stream import StreamLayer
 from kiosk.faces.vision.room import Sight
 
 WAIT_FRAMES_MAX = 30
@@ -69,13 +71,16 @@ class PairedEyes(Eyes):
         self._chosen: Eyes | None = None
         self._waited = 0
         self.frames_seen = 0
+        self.newest: FrameJudgement | None = None
 
     def look(self, frame: Frame) -> Look:
         """Look at one more frame."""
         self.frames_seen += 1
+        looking = self._all if self._chosen is None else [self._chosen]
+        looks = [eyes.look(frame) for eyes in looking]
+        self.newest = looking[0].newest
         if self._chosen is not None:
-            return self._chosen.look(frame)
-        looks = [eyes.look(frame) for eyes in self._all]
+            return looks[0]
         decided = sum(look.identification is not None for look in looks)
         if 0 < decided < len(looks) and self._waited < WAIT_FRAMES_MAX:
             self._waited += 1
@@ -93,6 +98,11 @@ class PairedEyes(Eyes):
         """Watch for the screen's colours."""
         for eyes in self._all:
             eyes.shine(plan)
+
+    @property
+    def streams(self) -> tuple[StreamLayer, ...]:
+        """The layers of all packs that must see it when the camera is commanded."""
+        return tuple(stream for eyes in self._all for stream in eyes.streams)
 
     @property
     def wants_light(self) -> bool:
@@ -153,7 +163,7 @@ class PairedEyes(Eyes):
         """Overwrite and forget what was seen."""
         for eyes in self._all:
             eyes.wipe()
-        self._chosen = None
+        self._chosen = self.newest = None
 
     def _choose(self, looks: Sequence[Look]) -> Look:
         """Tell one look of all, and stay with its eyes if it names somebody."""

@@ -7,6 +7,7 @@ they were recognised and what a payment would have asked for.
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Generator
 
@@ -19,6 +20,7 @@ from kiosk.domain.ids import PackId, PersonId
 from kiosk.domain.session.look import Look
 from kiosk.domain.stepup import Factor, Requirement, StepUpPolicy, rows_for_face, rows_for_person
 from kiosk.faces.camera.choice import Cameras
+from kiosk.faces.exposure import ExposureKeeper
 from kiosk.faces.eyes import Eyes
 from kiosk.faces.vault.gallery import DIGITS, Gallery
 from kiosk.faces.vault.records import Person
@@ -90,8 +92,9 @@ def rehearse(
             look: Look | None = None
             hint, told_ms = "rehearsing", 0
             with make() as camera:
+                exposure = ExposureKeeper(camera, (), secrets.randbelow)
                 for frame in camera.frames():
-                    look = eyes.look(frame)
+                    look = exposure.look(eyes, frame)
                     is_new = look.hint not in {"", hint}
                     hint = look.hint or hint
                     if is_new or frame.at_ms - told_ms >= TELL_EVERY_MS:

@@ -237,7 +237,7 @@ class FacesService:
                     learn=self.learn,
                 ).run()
                 return
-            facts = CameraFacts.of(request.camera.kind)
+            facts = CameraFacts.of(request.camera.kind, exposure=True)
             with self._room.visit_all(looked_with) as sights:
                 yield from HeadlessSession(
                     request,

@@ -28,6 +28,7 @@ from kiosk.domain.session import events as ev
 from kiosk.domain.session.look import Look
 from kiosk.domain.stepup import StepUpPolicy
 from kiosk.faces.camera.choice import Cameras
+from kiosk.faces.exposure import ExposureKeeper
 from kiosk.faces.eyes import Eyes
 from kiosk.faces.learning import Learn, learn_from, learn_nothing
 from kiosk.faces.money_link import MoneyLink
@@ -103,6 +104,7 @@ class RoomLooker:
         self._camera = ExitStack()
         self._frames: Iterator[Frame] | None = None
         self._eyes: Eyes | None = None
+        self._exposure: ExposureKeeper | None = None
         self._began: tuple[float, int] | None = None
         self._turn_is_due = False
 
@@ -115,31 +117,33 @@ class RoomLooker:
         """Take the room, open the camera, begin with nothing seen."""
         self._confirmed()  # whoever paid before is not who is looked at now
         sights = self._visit.enter_context(self._room.visit_all(self._packs_of()))
-        self._eyes = eyes_of(
-            sights, self._gallery, CameraFacts.of(self._spec.kind, lit=self._lights, screen=True)
-        )
+        facts = CameraFacts.of(self._spec.kind, lit=self._lights, exposure=True, screen=True)
+        self._eyes = eyes_of(sights, self._gallery, facts)
         make = self._cameras.of(
             self._spec, pad_sandbox_only=any(it.pack.sandbox_only for it in sights)
         )
         self._began = None
         self._turn_is_due = False
-        self._frames = self._camera.enter_context(make()).frames()
+        camera = self._camera.enter_context(make())
+        self._frames = camera.frames()
+        self._exposure = ExposureKeeper(camera, self._eyes.streams, secrets.randbelow)
 
     def look(self) -> Look | None:
         """Look at the next frame, at its time."""
         assert self._eyes is not None
         assert self._frames is not None
+        assert self._exposure is not None
         frame = next(self._frames, None)
         if frame is None:
             return None
         if not self._spec.kind.is_live:
             self._wait_for(frame.at_ms)
-        if self._eyes.wants_light:
+        if self._eyes.wants_light and self._exposure.lets_shine:
             self._eyes.shine(self._book.draw(frame.at_ms + LIGHT_LEAD_MS))
         if self._turn_is_due and self._eyes.can_turn:
             self._turn_is_due = False
             self._eyes.ask_turn(draw_turn(secrets.randbelow, frame.at_ms))
-        return self._eyes.look(frame)
+        return self._exposure.look(self._eyes, frame)
 
     def ask_turn(self) -> None:
         """Ask for a turned head from the next frame on that shows who was identified."""
@@ -162,7 +166,7 @@ class RoomLooker:
 
     def close(self) -> None:
         """Close the camera."""
-        self._frames = None
+        self._frames = self._exposure = None
         self._camera.pop_all().close()
 
     def wipe(self) -> None:

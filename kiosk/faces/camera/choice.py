@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kiosk.domain.errors import SetupError
 from kiosk.domain.evidence import CameraKind
 from kiosk.faces.camera.device import DeviceCamera
+from kiosk.faces.camera.exposure import Obedience
 from kiosk.faces.camera.folder import FolderCamera
 from kiosk.faces.camera.identity import UNPINNED, CameraPin
 from kiosk.faces.camera.port import Camera
@@ -24,20 +25,31 @@ class Cameras:
     Args:
         run_dir: Where the simulated people's socket lies.
         pin: Which device it has to be; other kinds of camera are not devices and have no pin.
+        obedience: What this process remembers of its devices; None: their exposure is left alone.
     """
 
     run_dir: Path
     pin: CameraPin = UNPINNED
+    obedience: Obedience | None = field(default_factory=Obedience)
 
     def of(self, spec: CameraSpec, *, pad_sandbox_only: bool) -> Callable[[], Camera]:
         """As `camera_of`, with what is said here."""
         return camera_of(
-            spec, run_dir=self.run_dir, pad_sandbox_only=pad_sandbox_only, pin=self.pin
+            spec,
+            run_dir=self.run_dir,
+            pad_sandbox_only=pad_sandbox_only,
+            pin=self.pin,
+            obedience=self.obedience,
         )
 
 
 def camera_of(
-    spec: CameraSpec, *, run_dir: Path, pad_sandbox_only: bool, pin: CameraPin = UNPINNED
+    spec: CameraSpec,
+    *,
+    run_dir: Path,
+    pad_sandbox_only: bool,
+    pin: CameraPin = UNPINNED,
+    obedience: Obedience | None = None,
 ) -> Callable[[], Camera]:
     """Return what makes the camera that was asked for; nothing is opened.
 
@@ -45,6 +57,7 @@ def camera_of(
         spec: Which camera.
         run_dir: Where the simulated people's socket lies.
         pin: Which device it has to be.
+        obedience: What is remembered of devices; None: their exposure is left alone.
         pad_sandbox_only: Whether the pack in use has a PAD that knows simulated people only.
 
     Raises:
@@ -59,7 +72,7 @@ def camera_of(
         )
     match spec.kind:
         case CameraKind.DEVICE:
-            return lambda: DeviceCamera(spec.device, pin=pin)
+            return lambda: DeviceCamera(spec.device, pin=pin, obedience=obedience)
         case CameraKind.VIDEO_FILE:
             return lambda: VideoCamera(Path(spec.path))
         case CameraKind.FRAME_FOLDER:

@@ -4,8 +4,10 @@ The thread opens, reads, reopens and releases the device; the consumer only wait
 so a driver that hangs can stall the thread but never the session.
 A frame nobody fetched is overwritten by the next one.
 Retries and waits are bounded; after them the consumer gets a typed error.
+Commands of the exposure go to the thread by a mailbox of one slot too; when the device is closed,
+lost or failing, the exposure is given back to it.
 
-It does not choose a camera and sets nothing but size and buffer length.
+It does not choose a camera and sets nothing but size, buffer length and, on command, exposure.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -22,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 
 from kiosk.domain.evidence import CameraKind
+from kiosk.faces.camera.exposure import Exposure, ExposureState, Obedience, WebcamExposure
 from kiosk.faces.camera.identity import UNPINNED, CameraIdentity, CameraPin, identity_of
 from kiosk.faces.camera.port import CameraDeviceError, Frame
 from kiosk.faces.opencv import cv2
@@ -87,6 +90,7 @@ class DeviceCamera:
         now_ms: A monotonic clock in milliseconds.
         identify: Tells who the device is; by default the kernel, nobody for a capture of one's own.
         pin: Who it has to be, at every opening.
+        obedience: What is remembered of cameras' answers; None: its exposure is not touched.
     """
 
     def __init__(
@@ -98,12 +102,16 @@ class DeviceCamera:
         now_ms: Callable[[], int] | None = None,
         identify: Callable[[], CameraIdentity] | None = None,
         pin: CameraPin = UNPINNED,
+        obedience: Obedience | None = None,
     ) -> None:
         """Remember what to open; open nothing."""
         asked = CameraIdentity if open_capture is not None else partial(identity_of, number)
         self._identify = identify or asked
         self._identity = CameraIdentity()
         self._pin = pin
+        self._obedience = obedience
+        self._commanded: tuple[float | None] | None = None
+        self._exposure = Exposure()
         self._number = number
         self._limits = limits or DeviceLimits()
         self._open_capture = open_capture or self._open_device
@@ -120,6 +128,36 @@ class DeviceCamera:
     def kind(self) -> CameraKind:
         """A device is the only live camera."""
         return CameraKind.DEVICE
+
+    @property
+    def exposure(self) -> Exposure:
+        """What was done to the exposure last."""
+        return self._exposure
+
+    @property
+    def is_known_to_follow(self) -> bool:
+        """Say whether this device has been seen to follow often enough."""
+        return self._obedience is not None and self._obedience.knows(self._identity)
+
+    def expose(self, times: float | None) -> None:
+        """Have the camera's thread change the exposure before it reads the next frame."""
+        with self._changed:
+            self._commanded = (times,)
+
+    def note_answer(self, *, followed: bool) -> None:
+        """Remember whether the picture followed; of a device that nobody knows nothing is."""
+        if self._obedience is not None and self._identity.is_known:
+            self._obedience.note(self._identity, followed=followed)
+
+    @property
+    def times_to_hold(self) -> float:
+        """By how much of what it tells this device was last held."""
+        return 1.0 if self._obedience is None else self._obedience.hold_of(self._identity)
+
+    def note_hold(self, times: float) -> None:
+        """Remember by how much it was."""
+        if self._obedience is not None and self._identity.is_known:
+            self._obedience.note_hold(self._identity, times)
 
     @property
     def looks_covered(self) -> bool:
@@ -139,6 +177,8 @@ class DeviceCamera:
         if not self._pin.fits(self._identity):
             raise _not_pinned(self._number, self._identity)
         self._slot = _Slot()
+        refused = ExposureState.AUTOMATIC if self._obedience else ExposureState.REFUSED
+        self._exposure, self._commanded = Exposure(refused), None
         self._stop.clear()
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
         self._thread.start()
@@ -243,20 +283,40 @@ class DeviceCamera:
     def _read_until_lost(self, capture: Capture, index: int) -> int:
         """Read until reads fail too often in a row; return the next index."""
         failed = 0
-        while not self._stop.is_set() and failed < self._limits.failed_reads_max:
-            ok, image = capture.read()
-            if not ok or image is None:
-                failed += 1
-                continue
-            failed = 0
-            black = float(image[::8, ::8].mean()) <= self._limits.black_mean_max
-            self._black_in_a_row = self._black_in_a_row + 1 if black else 0
-            frame = Frame(np.ascontiguousarray(image, dtype=np.uint8), index, self._now_ms())
-            index += 1
-            with self._changed:
-                self._slot.frame = frame
-                self._changed.notify_all()
+        exposure = None if self._obedience is None else WebcamExposure(capture, self._now_ms)
+        try:
+            while not self._stop.is_set() and failed < self._limits.failed_reads_max:
+                self._carry_out(exposure)
+                ok, image = capture.read()
+                if not ok or image is None:
+                    failed += 1
+                    continue
+                failed = 0
+                self._deliver(np.ascontiguousarray(image, dtype=np.uint8), index)
+                index += 1
+        finally:
+            if exposure is not None:
+                exposure.release()
+                self._tell(Exposure(at_ms=self._now_ms()))
         return index
+
+    def _carry_out(self, exposure: WebcamExposure | None) -> None:
+        with self._changed:
+            commanded, self._commanded = self._commanded, None
+        if commanded is not None and exposure is not None:
+            self._tell(exposure.carry_out(*commanded))
+
+    def _tell(self, exposure: Exposure) -> None:
+        self._exposure = replace(exposure, number=self._exposure.number + 1)
+
+    def _deliver(self, image: NDArray[np.uint8], index: int) -> None:
+        """Put a frame into the mailbox."""
+        black = float(image[::8, ::8].mean()) <= self._limits.black_mean_max
+        self._black_in_a_row = self._black_in_a_row + 1 if black else 0
+        frame = Frame(image, index, self._now_ms())
+        with self._changed:
+            self._slot.frame = frame
+            self._changed.notify_all()
 
     def _fail(self, error: CameraDeviceError) -> None:
         with self._changed:

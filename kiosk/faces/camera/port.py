@@ -41,11 +41,13 @@ class Frame:
         image: H x W x 3, uint8, BGR, as OpenCV delivers it. Read only by convention.
         index: Position in the stream, from 0, without the files or frames that were skipped.
         at_ms: When it was taken, on the camera's own clock; never goes back.
+        is_steady: Whether the exposure is as usual, and is not being changed on our command.
     """
 
     image: NDArray[np.uint8] = field(repr=False, compare=False)
     index: int
     at_ms: int
+    is_steady: bool = True
 
 
 class CameraError(SmileTillError):

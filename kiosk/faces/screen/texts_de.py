@@ -148,6 +148,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "not_centred": ("Sie waren am Rand.", "Stellen Sie sich in die Mitte."),
     "too_dark": ("Es war zu dunkel.", "Drehen Sie sich zum Licht."),
     "too_bright": ("Es war zu hell.", "Drehen Sie sich vom hellen Licht weg."),
+    "backlit": ("Das Licht war hinter Ihnen.", "Drehen Sie sich so, dass es Ihr Gesicht trifft."),
     "low_contrast": ("Das Licht war zu flach.", "Drehen Sie sich zum Licht."),
     "blurred": ("Es war verwackelt.", "Bitte kurz stillhalten."),
     "turned_away": ("Sie haben weggeschaut.", "Schauen Sie geradeaus."),

@@ -146,6 +146,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "not_centred": ("You were at the edge.", "Stand in the middle."),
     "too_dark": ("It was too dark.", "Turn towards the light."),
     "too_bright": ("It was too bright.", "Turn away from the bright light."),
+    "backlit": ("The light was behind you.", "Turn so that it falls on your face."),
     "low_contrast": ("The light was too flat.", "Turn towards the light."),
     "blurred": ("The view was blurred.", "Hold still for a moment."),
     "turned_away": ("You looked away.", "Look straight ahead."),

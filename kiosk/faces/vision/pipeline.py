@@ -1,6 +1,7 @@
 """From a frame to a judgement: detect, pick the payer, gate, align, PAD, smile, encode.
 
 A stage runs only when the earlier one passed, and PAD and encoder only on frames that are due.
+Both leave out frames whose exposure is being changed on command.
 PAD also runs on frames too blurred, turned or cut for the encoder, so that a print is called a
 print; it does not run in the dark, where its answer would mean nothing.
 
@@ -27,6 +28,7 @@ from kiosk.faces.vision.pad.passive import PassivePad
 from kiosk.faces.vision.payer import choose_payer
 from kiosk.faces.vision.quality import (
     QualityLimits,
+    backlit_or,
     light_reason,
     measure,
     place_reason,
@@ -126,7 +128,12 @@ class Pipeline:
             aligned = align(frame.image, face)
         with clock.stage("quality"):
             quality = measure(face, aligned, frame.image.shape)
-            light = light_reason(quality, self._limits.quality)
+            light = backlit_or(
+                light_reason(quality, self._limits.quality),
+                quality,
+                frame.image,
+                self._limits.quality,
+            )
             reason = place or light or pose_reason(quality, self._limits.quality)
         pad_score = self._pad_if_due(frame, face, clock) if light is None else None
         smile_score, embedding = None, None
@@ -166,7 +173,7 @@ class Pipeline:
         )
 
     def _pad_if_due(self, frame: Frame, face: Face, clock: _StageClock) -> float | None:
-        if not _due(self._pad_ms, frame.at_ms, self._limits.pad_spacing_ms):
+        if not (frame.is_steady and _due(self._pad_ms, frame.at_ms, self._limits.pad_spacing_ms)):
             return None
         self._pad_ms = frame.at_ms
         with clock.stage("pad"):
@@ -181,7 +188,8 @@ class Pipeline:
     def _embedding_if_due(
         self, frame: Frame, aligned: NDArray[np.uint8], clock: _StageClock
     ) -> NDArray[np.float32] | None:
-        if not _due(self._encoded_ms, frame.at_ms, self._limits.encode_spacing_ms):
+        spacing_ms = self._limits.encode_spacing_ms
+        if not (frame.is_steady and _due(self._encoded_ms, frame.at_ms, spacing_ms)):
             return None
         self._encoded_ms = frame.at_ms
         with clock.stage("encode"):

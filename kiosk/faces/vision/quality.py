@@ -76,6 +76,10 @@ class QualityLimits:
     """Entropy of the inner face's grey levels. NUAA live 0 (smallest 3.9), LFW 0 (smallest 5.7)."""
     dark_frame_luminance_max: float = 30.0
     """Mean grey level of a whole frame without a face, up to which darkness is the reason."""
+    backlit_frame_min: float = 80.0
+    """Mean grey level of the whole frame, from which a face too dark has the light behind it."""
+    backlit_ratio_min: float = 2.0
+    """And so many times as bright as the face: at least four and a half times the light."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +180,18 @@ def light_reason(quality: Quality, limits: QualityLimits) -> Reason | None:
     if flat or quality.contrast < limits.contrast_min:
         return Reason.LOW_CONTRAST
     return None
+
+
+def backlit_or(
+    reason: Reason | None, quality: Quality, frame: NDArray[np.uint8], limits: QualityLimits
+) -> Reason | None:
+    """Return the reason, but say of a dark face before a bright room where the light is."""
+    if reason is not Reason.TOO_DARK:
+        return reason
+    around = float(frame[::8, ::8].mean())
+    ratio = around / max(1.0, quality.luminance)
+    backlit = around >= limits.backlit_frame_min and ratio >= limits.backlit_ratio_min
+    return Reason.BACKLIT if backlit else reason
 
 
 def pose_reason(quality: Quality, limits: QualityLimits) -> Reason | None:

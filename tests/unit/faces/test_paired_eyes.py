@@ -33,6 +33,7 @@ class ScriptedEyes:
         self.looks = list(looks)
         self.claimed = claimed
         self.seen = self.wiped = self.again = 0
+        self.newest = None
 
     def look(self, _frame):
         self.seen += 1

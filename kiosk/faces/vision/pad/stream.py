@@ -51,6 +51,8 @@ class StreamRule:
     beats_min: int = 24
     exposure_after_ms: tuple[int, int] = (60, 450)
     """When a commanded change must be seen; UVC cameras take a few frames."""
+    exposure_levels: tuple[int, int] = (12, 240)
+    """Grey levels of pixels that can show it."""
     exposure_share_min: float = 0.35
     """Share of the commanded change (in logarithm) that must be seen."""
 
@@ -70,7 +72,6 @@ class StreamLayer:
         self._repeats: deque[bool] = deque(maxlen=self._rule.frames_kept // 2)
         self._same: deque[float] = deque(maxlen=self._rule.frames_kept)
         self._times: deque[int] = deque(maxlen=4 * self._rule.beats_min)
-        self._levels: deque[tuple[int, float]] = deque(maxlen=4 * self._rule.beats_min)
         self._commanded: tuple[int, float] | None = None
         self._fault = ""
         self._followed: bool | None = None
@@ -105,7 +106,6 @@ class StreamLayer:
         """Take one more frame."""
         grid = np.ascontiguousarray(sight.image[4::_ROWS, 5::_COLUMNS, 1])
         self._times.append(sight.at_ms)
-        self._levels.append((sight.at_ms, max(1.0, float(grid.mean()))))
         if self._frames and self._frames[-1].shape == grid.shape:
             shares = self._equal_shares(grid)
             self._repeats.append(bool(shares.max() >= self._rule.same_min))
@@ -158,18 +158,34 @@ class StreamLayer:
         slope, start = np.polyfit(beats, times, 1)
         return bool(np.abs(times - (start + slope * beats)).max() < self._rule.jitter_min_ms)
 
+    def _frames_between(self, first_ms: int, last_ms: int) -> NDArray[np.uint8]:
+        """Return the kept frames of a time, of the newest one's size."""
+        size = self._frames[-1].shape
+        times = list(self._times)[-len(self._frames) :]
+        kept = [
+            frame
+            for at_ms, frame in zip(times, self._frames, strict=True)
+            if first_ms <= at_ms <= last_ms and frame.shape == size
+        ]
+        return np.stack(kept) if kept else np.empty((0, *size), np.uint8)
+
     def _check_exposure(self, now_ms: int) -> None:
         if self._commanded is None or self._followed is not None:
             return
         at_ms, factor = self._commanded
         first_ms, last_ms = self._rule.exposure_after_ms
-        before = [level for when, level in self._levels if at_ms - last_ms <= when <= at_ms]
-        after = [
-            level for when, level in self._levels if at_ms + first_ms <= when <= at_ms + last_ms
-        ]
+        before = self._frames_between(at_ms - last_ms, at_ms)
+        after = self._frames_between(at_ms + first_ms, at_ms + last_ms)
         if len(before) < 2 or len(after) < 2:
             return
-        seen = np.log(np.array(after) / float(np.median(before))) / np.log(factor)
+        usual = np.median(before, axis=0)
+        # What is black or burnt out cannot follow, such as the window behind a face.
+        low, high = self._rule.exposure_levels
+        shows = (usual > low) & (usual < high)
+        if np.count_nonzero(shows) < self._rule.pixels_min:
+            return
+        levels = np.maximum(1.0, after[:, shows].mean(axis=1))
+        seen = np.log(levels / float(usual[shows].mean())) / np.log(factor)
         if float(np.sort(seen)[-2]) >= self._rule.exposure_share_min:
             self._followed = True
         elif now_ms >= at_ms + last_ms:
