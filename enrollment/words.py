@@ -34,6 +34,7 @@ PROGRESS = {
     "low_contrast": "the picture is flat: change the light",
     "blurred": "hold still",
     "turned_away": "look at the camera",
+    "poor_picture": "the picture is not clear enough: more light, and hold still",
 }
 
 REFUSALS = {

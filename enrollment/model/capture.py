@@ -13,7 +13,7 @@ from kiosk.link.protocol import Progress
 
 HINTS = {
     "no_face", "two_faces", "too_far", "too_close", "not_centred", "too_dark", "too_bright",
-    "backlit", "low_contrast", "blurred", "turned_away",
+    "backlit", "low_contrast", "blurred", "turned_away", "poor_picture",
 }  # fmt: skip
 """Why a frame was no use; said to the customer, because only they can change it."""
 

@@ -493,4 +493,5 @@ HINTS: dict[str, str] = {
     "low_contrast": "Das Licht ist flach. Zu einem Fenster oder einer Lampe drehen.",
     "blurred": "Bitte stillhalten.",
     "turned_away": "Bitte in die Kamera schauen.",
+    "poor_picture": "Das Bild ist nicht klar genug. Zum Licht drehen und stillhalten.",
 }

@@ -469,4 +469,5 @@ HINTS: dict[str, str] = {
     "low_contrast": "The light is flat. Turn towards a window or lamp.",
     "blurred": "Hold still.",
     "turned_away": "Look at the camera.",
+    "poor_picture": "The picture is not clear enough. Turn towards the light and hold still.",
 }

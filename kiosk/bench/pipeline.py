@@ -345,7 +345,13 @@ class _Bare:
         self._file = pack.detector.file
         self._nets: dict[tuple[int, int], Any] = {}
         smile = [] if pack.expression is None else [pack.expression]
-        stages = {"pad": pack.pad, "smile": smile, "encode": [pack.encoder]}
+        quality = [] if pack.quality is None else [pack.quality]
+        stages = {
+            "pad": pack.pad,
+            "smile": smile,
+            "learned_quality": quality,
+            "encode": [pack.encoder],
+        }
         self._runners = {
             name: [_runner(open_session(stage.file)) for stage in files]
             for name, files in stages.items()

@@ -44,6 +44,7 @@ class Reason(enum.Enum):
     LOW_CONTRAST = "low_contrast"
     BLURRED = "blurred"
     TURNED_AWAY = "turned_away"
+    POOR_PICTURE = "poor_picture"
     FACE_CHANGED = "face_changed"
     FRAMES_DISAGREE = "frames_disagree"
     TOO_FEW_FRAMES = "too_few_frames"

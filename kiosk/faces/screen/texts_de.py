@@ -152,6 +152,10 @@ REASONS: dict[str, tuple[str, str]] = {
     "low_contrast": ("Das Licht war zu flach.", "Drehen Sie sich zum Licht."),
     "blurred": ("Es war verwackelt.", "Bitte kurz stillhalten."),
     "turned_away": ("Sie haben weggeschaut.", "Schauen Sie geradeaus."),
+    "poor_picture": (
+        "Das Bild war nicht klar genug.",
+        "Drehen Sie sich zum Licht und halten Sie still.",
+    ),
     "face_changed": ("Das Gesicht hat gewechselt.", "Bitte bleiben Sie bis zum Ende."),
     "frames_disagree": ("Es war nicht deutlich genug.", "Bitte kurz stillhalten."),
     "too_few_frames": ("Das war zu kurz.", "Bitte kurz stillhalten."),

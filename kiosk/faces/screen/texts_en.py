@@ -150,6 +150,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "low_contrast": ("The light was too flat.", "Turn towards the light."),
     "blurred": ("The view was blurred.", "Hold still for a moment."),
     "turned_away": ("You looked away.", "Look straight ahead."),
+    "poor_picture": ("The view was not clear enough.", "Turn towards the light and hold still."),
     "face_changed": ("The face changed.", "Please stay until the end."),
     "frames_disagree": ("It was not clear enough.", "Hold still for a moment."),
     "too_few_frames": ("That was too short.", "Hold still for a moment."),

@@ -1,4 +1,4 @@
-"""From a frame to a judgement: detect, pick the payer, gate, align, PAD, smile, encode.
+"""From a frame to a judgement: detect, pick the payer, gate, align, PAD, quality, smile, encode.
 
 A stage runs only when the earlier one passed, and PAD and encoder only on frames that are due.
 Both leave out frames whose exposure is being changed on command.
@@ -12,7 +12,7 @@ measured times.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
@@ -24,6 +24,7 @@ from kiosk.faces.vision.detector import Detector
 from kiosk.faces.vision.encoder import Encoder, align
 from kiosk.faces.vision.expression import SmileScorer
 from kiosk.faces.vision.judgement import FrameJudgement
+from kiosk.faces.vision.learned_quality import LearnedQuality
 from kiosk.faces.vision.pad.passive import PassivePad
 from kiosk.faces.vision.payer import choose_payer
 from kiosk.faces.vision.quality import (
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
     from kiosk.faces.camera.port import Frame
     from kiosk.faces.vision.detector import Face
+    from kiosk.faces.vision.quality import Quality
     from models.manifest import Pack
 
 
@@ -69,7 +71,7 @@ class Pipeline:
         limits: Spacings and gates.
 
     Raises:
-        SetupError: A network cannot be loaded, or the pack has no `detector_score`.
+        SetupError: A network cannot be loaded, or the pack lacks a threshold.
     """
 
     def __init__(self, pack: Pack, *, limits: PipelineLimits | None = None) -> None:
@@ -80,6 +82,11 @@ class Pipeline:
         self._encoder = Encoder(pack.encoder)
         self._pad = PassivePad(pack.pad)
         self._smile = None if pack.expression is None else SmileScorer(pack.expression)
+        self._learned = (
+            None
+            if pack.quality is None
+            else LearnedQuality(pack.quality, least=pack_threshold(pack, "quality_min"))
+        )
         self._tracker = Tracker(self._limits.track)
         self._encoded_ms: int | None = None
         self._pad_ms: int | None = None
@@ -106,8 +113,7 @@ class Pipeline:
         """Forget the current face: end of a session."""
         self._tracker.wipe()
         self._detector.wipe()
-        self._encoded_ms = None
-        self._pad_ms = None
+        self._change_face()
 
     def judge(self, frame: Frame) -> FrameJudgement:
         """Judge one frame of one camera; frames must come in order of time."""
@@ -122,7 +128,7 @@ class Pipeline:
         face = choice.face
         before = self._tracker.track
         if self._tracker.place(face, frame.at_ms) != before:
-            self._encoded_ms = self._pad_ms = None
+            self._change_face()
         place = choice.reason or place_reason(face, frame.image.shape, self._limits.quality)
         with clock.stage("align"):
             aligned = align(frame.image, face)
@@ -137,9 +143,17 @@ class Pipeline:
             reason = place or light or pose_reason(quality, self._limits.quality)
         pad_score = self._pad_if_due(frame, face, clock) if light is None else None
         smile_score, embedding = None, None
+        spacing_ms = self._limits.encode_spacing_ms
+        due = reason is None and frame.is_steady
+        due = due and _due(self._encoded_ms, frame.at_ms, spacing_ms)
+        if due:
+            self._encoded_ms = frame.at_ms
+            quality = self._with_learned(quality, aligned, clock)
+        if reason is None and self._learned is not None and self._learned.is_poor:
+            reason = Reason.POOR_PICTURE
         if reason is None:
             smile_score = self._smile_of(aligned, clock)
-            embedding = self._embedding_if_due(frame, aligned, clock)
+            embedding = self._embedding_of(aligned, clock) if due else None
             if embedding is not None and not self._tracker.recognise(embedding):
                 # This embedding is the first of the new track; the frame's PAD score goes with it.
                 reason = Reason.FACE_CHANGED
@@ -185,15 +199,22 @@ class Pipeline:
         with clock.stage("smile"):
             return self._smile.score(aligned)
 
-    def _embedding_if_due(
-        self, frame: Frame, aligned: NDArray[np.uint8], clock: _StageClock
-    ) -> NDArray[np.float32] | None:
-        spacing_ms = self._limits.encode_spacing_ms
-        if not (frame.is_steady and _due(self._encoded_ms, frame.at_ms, spacing_ms)):
-            return None
-        self._encoded_ms = frame.at_ms
+    def _with_learned(
+        self, quality: Quality, aligned: NDArray[np.uint8], clock: _StageClock
+    ) -> Quality:
+        if self._learned is None:
+            return quality
+        with clock.stage("learned_quality"):
+            return replace(quality, learned=self._learned.score(aligned))
+
+    def _embedding_of(self, aligned: NDArray[np.uint8], clock: _StageClock) -> NDArray[np.float32]:
         with clock.stage("encode"):
             return self._encoder.encode(aligned)
+
+    def _change_face(self) -> None:
+        self._encoded_ms = self._pad_ms = None
+        if self._learned is not None:
+            self._learned.forget()
 
 
 def pack_threshold(pack: Pack, name: str) -> float:

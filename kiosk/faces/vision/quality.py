@@ -105,6 +105,8 @@ class Quality:
     margin: float = 1.0
     """Least distance from the face box to an edge of the frame, in widths of the box; negative
     where a part of the face is outside."""
+    learned: float | None = None
+    """What the pack's quality network says (`learned_quality.py`); None where it was not asked."""
 
 
 def measure(

@@ -50,6 +50,7 @@ def test_a_good_picture_is_worth_a_hundred():
         ("contrast", {"contrast": 12.0}),
         ("darkness", {"luminance": 40.0}),
         ("brightness", {"luminance": 238.0}),
+        ("learned", {"learned": 0.35}),
     ],
 )
 def test_each_fault_lowers_its_component_and_the_whole(name, fault):
