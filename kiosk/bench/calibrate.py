@@ -115,8 +115,8 @@ def nuaa_scores(pack: Pack, pad: Path) -> Scores:
     return Scores(np.array(score), np.array(probe), np.array(reference), len(subjects))
 
 
-def as_toml(source: str, note: str, subjects: int, fit: TailFit) -> str:
-    """Return one `[[calibration.impostor_tail]]` table."""
+def as_toml(source: str, note: str, subjects: int, fit: TailFit, *, mixed: bool) -> str:
+    """Return one `[[calibration.impostor_tail]]` table; `mixed`: of all kinds of people."""
     rates = ", ".join(f"{rate:.4g}" for rate, _ in fit.upper95)
     bounds = ", ".join(f"{score:.4f}" for _, score in fit.upper95)
     return (
@@ -124,6 +124,7 @@ def as_toml(source: str, note: str, subjects: int, fit: TailFit) -> str:
         f'source = "{source}"\n'
         f'note = "{note}"\n'
         f"subjects = {subjects}\n"
+        f"mixed = {str(mixed).lower()}\n"
         f"quantile_score = {fit.quantile_score:.5f}\n"
         f"shape = {fit.shape:.5f}\n"
         f"scale = {fit.scale:.5f}\n"
@@ -156,6 +157,7 @@ def main(pack_name: str, data_dir: Path, faces: Path, pad: Path) -> None:
             f"{refused} pictures passed no gate; highest {LFW_TAIL_SHARE:g} fitted",
             lfw.subjects,
             large,
+            mixed=True,
         )
     )
     click.echo(
@@ -165,6 +167,7 @@ def main(pack_name: str, data_dir: Path, faces: Path, pad: Path) -> None:
             f"highest {NUAA_TAIL_SHARE:g} fitted; below rate_min the bound grows as lfw-dev's",
             nuaa.subjects,
             extended(small, large),
+            mixed=False,
         )
     )
 

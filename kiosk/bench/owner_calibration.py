@@ -165,7 +165,8 @@ def to_toml(pack: Pack, found: Calibration) -> str:
         f" {PICTURES_PER_PERSON} a person, all pairs; {found.refused} pictures passed no gate"
     )
     head = f'[calibration]\npack = "{pack.id}"\nencoder_sha256 = "{pack.encoder.sha256}"\n\n'
-    return head + as_toml(SOURCE, note, found.people, found.tail)
+    # The owner's people are those who pay there: their group, if they are one, is what counts.
+    return head + as_toml(SOURCE, note, found.people, found.tail, mixed=False)
 
 
 def embed(

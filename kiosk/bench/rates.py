@@ -1,4 +1,4 @@
-"""Intervals of counted errors: exact, one-sided, without a statistics library."""
+"""Intervals of counted errors: exact, without a statistics library."""
 
 from __future__ import annotations
 
@@ -13,6 +13,16 @@ def upper95(errors: int, trials: int) -> float:
 
     Without any error it is about 3 / trials, the rule of three. Without trials nothing is known: 1.
     """
+    return _upper(errors, trials, 0.05)
+
+
+def interval95(found: int, trials: int) -> tuple[float, float]:
+    """Return the two-sided 95 % interval of a counted share; without trials the whole of 0 to 1."""
+    return 1.0 - _upper(trials - found, trials, 0.025), _upper(found, trials, 0.025)
+
+
+def _upper(errors: int, trials: int, chance: float) -> float:
+    """Return the largest rate that leaves this chance of so few errors."""
     if not 0 <= errors <= trials:
         message = "there cannot be more errors than trials"
         raise ValueError(message)
@@ -21,7 +31,7 @@ def upper95(errors: int, trials: int) -> float:
     low, high = errors / trials, 1.0
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        if _at_most(errors, trials, middle) > 0.05:
+        if _at_most(errors, trials, middle) > chance:
             low = middle
         else:
             high = middle

@@ -111,23 +111,40 @@ def detect(
 
 @click.command()
 @_options(
-    pack_option, faces_option, split_option, seed_option, plot_option, data_option, json_option
+    pack_option,
+    faces_option,
+    click.option("--pad", type=_folder, help="A set like NUAA: its live people pay, instead."),
+    split_option,
+    seed_option,
+    plot_option,
+    data_option,
+    json_option,
 )
 def identify(
     *,
     pack_name: str | None,
     faces: Path | None,
+    pad: Path | None,
     split: Split,
     seed: int,
     plot: Path | None,
     data_dir: Path,
     as_json: bool,
-) -> None:
-    """Measure TAR, EER and open-set errors, beside the same encoder called bare."""
+) -> int:
+    """Measure TAR, EER and open-set errors beside the bare encoder; exit 1 at a wrong payment.
+
+    With --pad, webcam people pay by the policy's own rules instead, each enrolled from another
+    session, and try to pay as one another.
+    """
+    pack = _pack(pack_name, data_dir)
+    if pad is not None:
+        if faces is not None:
+            message = "--faces and --pad are two measurements; give one"
+            raise click.UsageError(message)
+        return _webcam_people(pack, pad, split, seed, plot, as_json=as_json)
     from kiosk.bench.identify import measure  # noqa: PLC0415
     from kiosk.bench.sets import face_pictures, set_folder  # noqa: PLC0415
 
-    pack = _pack(pack_name, data_dir)
     pictures = face_pictures(set_folder(faces, "faces"), held_out_only=split == "held-out")
     found = measure(pack, pictures, seed=seed)
     report = {**found.report, "split": split}
@@ -150,6 +167,20 @@ def identify(
         ),
     ]
     emit(report, as_json, "\n".join(lines))
+    return 0
+
+
+def _webcam_people(
+    pack: Pack, pad: Path, split: Split, seed: int, plot: Path | None, *, as_json: bool
+) -> int:
+    from kiosk.bench import webcam  # noqa: PLC0415
+
+    found = webcam.measure(pack, pad, held_out_only=split == "held-out")
+    report = {**webcam.report(found, seed), "split": split}
+    if plot is not None:
+        webcam.plot(found, plot)
+    emit(report, as_json, webcam.in_words(report))
+    return 0 if report["wrong_payments"] == 0 else 1
 
 
 @click.command()

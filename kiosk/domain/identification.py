@@ -34,6 +34,12 @@ GALLERY_SIZE_FLOOR = 1_000
 DIGITS_SHARE = 1e-4
 """Share of the gallery that has the same last four phone digits (uniform digits)."""
 
+ALIKE_FACTOR = 100.0
+"""How much oftener strangers of one group pass than those of a set of all kinds of people.
+
+NIST IR 8280: false match rates of groups lie apart by 10 to more than 100. With MobileFace V2, one
+of NUAA's 28 pairs scores like one in 10^5 or 10^6 of LFW's (docs/decisions/0031)."""
+
 EXPONENTIAL_SHAPE_MAX = 1e-9
 """Below this absolute shape the generalised Pareto law is computed as its exponential limit."""
 
@@ -55,6 +61,8 @@ class ImpostorTail:
             impostors pass at that rate, by subject bootstrap; below `rate_min` it grows as the
             tail of the set with the most people does (a small set says how high its people
             reach, not how the tail goes on).
+        alike_factor: How much oftener strangers of one group may pass than the set says:
+            `ALIKE_FACTOR` for a set of all kinds of people, 1 for one that is such a group.
     """
 
     source: str
@@ -65,6 +73,7 @@ class ImpostorTail:
     exceedances: int
     rate_min: float
     upper95: tuple[tuple[float, float], ...]
+    alike_factor: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot be a tail."""
@@ -80,6 +89,7 @@ class ImpostorTail:
             or any(later >= earlier for earlier, later in pairwise(rates))
             or rates[-1] <= 0
             or rates[0] > 1
+            or not 1 <= self.alike_factor < math.inf
         ):
             message = f"the impostor tail of {self.source} is impossible"
             raise ValueError(message)
@@ -130,11 +140,16 @@ class SearchPolicy:
 
     NIST SP 800-63A-4, 3.11: FPIR at most 1 in 1,000 for 1:N (research/biometrics.md, 1.1)."""
     fpir_digits: float = 1e-3
-    """The same once digits have been given, over the people who share them."""
+    """The same for a stranger with digits of their own: they meet the few who share them."""
     fmr_digits: float = 1e-4
-    """Chance of one stranger who knows the digits; it caps the rate however few share them.
+    """Chance of one stranger who knows somebody's digits.
 
     FIDO and NIST SP 800-63B-4: FMR at most 1 in 10,000."""
+    fmr_digits_few: float = 5e-3
+    """The same chance in a set of too few people to speak of rarer ones.
+
+    `fmr_duplicate`'s rate: enrolled people who reach it are found alike at enrolment. For NUAA's
+    28 pairs it lies 0.85 decades beyond its people; research/biometrics.md 4.2 allows 1 to 1.5."""
     fmr_pin: float = 5e-2
     """Chance of one stranger who knows digits and PIN.
 
@@ -147,6 +162,10 @@ class SearchPolicy:
     NUAA such sessions score .69 to .82 with MobileFace V2, and strangers up to .57. The cost is a
     false alarm that staff sees and settles, about one in 200 comparisons among alike people and
     far fewer among others."""
+    fmr_same_person: float = 1e-4
+    """Chance that two strangers look like most likely the same person at enrolment, in any set.
+
+    FIDO's rate, in every set, however few its people: it only chooses the word staff reads."""
     margin_min: float = 0.06
     """Least distance in score between the best and the second person.
 
@@ -158,8 +177,10 @@ class SearchPolicy:
             self.fpir_open,
             self.fpir_digits,
             self.fmr_digits,
+            self.fmr_digits_few,
             self.fmr_pin,
             self.fmr_duplicate,
+            self.fmr_same_person,
         )
         if not all(0 < rate < 1 for rate in rates) or not 0 <= self.margin_min < 1:
             message = "rates must lie between 0 and 1, and the margin from 0 below 1"
@@ -189,18 +210,29 @@ def thresholds(
     """
     assert tails, "a pack without calibration must be refused before"
     people = max(gallery_size, GALLERY_SIZE_FLOOR)
-    sharing_digits = max(1.0, people * DIGITS_SHARE)
-    rate_open = policy.fpir_open / people
-    rate_digits = min(policy.fmr_digits, policy.fpir_digits / sharing_digits)
     pin = max(tail.score_at(policy.fmr_pin) for tail in tails)
-    digits = max(pin, *(tail.score_at(rate_digits) for tail in tails))
-    worst = max(tails, key=lambda tail: tail.score_at(rate_open))
+    digits = max(pin, *(tail.score_at(rate_with_digits(people, policy, tail)) for tail in tails))
+    alone = [tail.score_at(policy.fpir_open / people / tail.alike_factor) for tail in tails]
+    worst = tails[alone.index(max(alone))]
     return Thresholds(
-        open=max(digits, worst.score_at(rate_open)),
+        open=max(digits, *alone),
         digits=digits,
         pin=pin,
         worst_open=worst.source,
     )
+
+
+def rate_with_digits(people: int, policy: SearchPolicy, tail: ImpostorTail) -> float:
+    """Return the rate that one set's strangers may pass at once digits have been given.
+
+    Two strangers are kept out. Who types digits of their own meets the people who share them,
+    `people * DIGITS_SHARE` in the mean: that rate is asked of every set. Who knows somebody's
+    digits meets that one person: asked as far as the set's people support it.
+    """
+    own_digits = policy.fpir_digits / (people * DIGITS_SHARE)
+    supported = min(policy.fmr_digits_few, tail.rate_min)
+    known_digits = max(policy.fmr_digits / tail.alike_factor, supported)
+    return min(own_digits / tail.alike_factor, known_digits)
 
 
 def duplicate_threshold(policy: SearchPolicy, tails: Sequence[ImpostorTail]) -> float:
@@ -216,11 +248,11 @@ def duplicate_threshold(policy: SearchPolicy, tails: Sequence[ImpostorTail]) -> 
 def same_person_threshold(policy: SearchPolicy, tails: Sequence[ImpostorTail]) -> float:
     """Return the score from which a newcomer counts as somebody who is enrolled, not as alike.
 
-    It is the one at which a payment would take them for that person once the digits fit
-    (`fmr_digits`); from `duplicate_threshold` up to it, two references only look alike.
+    From `duplicate_threshold` up to it, two references only look alike. It does not hang on what a
+    payment asks, which may change without people becoming more or less alike.
     """
     assert tails, "a pack without calibration must be refused before"
-    return max(tail.score_at(min(policy.fmr_digits, policy.fmr_duplicate)) for tail in tails)
+    return max(tail.score_at(min(policy.fmr_same_person, policy.fmr_duplicate)) for tail in tails)
 
 
 @dataclass(frozen=True, slots=True)

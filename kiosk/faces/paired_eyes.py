@@ -54,6 +54,7 @@ def shared_out(policy: SearchPolicy, searches: int) -> SearchPolicy:
         fpir_open=policy.fpir_open / searches,
         fpir_digits=policy.fpir_digits / searches,
         fmr_digits=policy.fmr_digits / searches,
+        fmr_digits_few=policy.fmr_digits_few / searches,
         fmr_pin=policy.fmr_pin / searches,
     )
 

@@ -13,7 +13,12 @@ from typing import Any
 
 from kiosk.doctor import examine
 from kiosk.domain.errors import SmileTillError
-from kiosk.domain.identification import SearchPolicy, thresholds
+from kiosk.domain.identification import (
+    GALLERY_SIZE_FLOOR,
+    SearchPolicy,
+    rate_with_digits,
+    thresholds,
+)
 from kiosk.faces.desk.consent import consent_texts
 from kiosk.faces.evidence import KEPT_DAYS
 from kiosk.faces.main import policy_of
@@ -116,7 +121,10 @@ def _pack(pack: Pack, data_dir: Path, people: int) -> dict[str, Any]:
         "commercial_use": pack.commercial_use,
         "licences": sorted({stage.licence for stage in pack.stages}),
         "stranger_taken_for_somebody": search.fpir_open,
-        "stranger_with_right_digits": search.fmr_digits,
+        # In the set with the fewest people; what the others allow is rarer.
+        "stranger_with_right_digits": max(
+            rate_with_digits(max(people, GALLERY_SIZE_FLOOR), search, tail) for tail in tails
+        ),
         "threshold_open": round(limits.open, 3),
         "measured_on": [
             {

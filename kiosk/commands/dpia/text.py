@@ -157,7 +157,8 @@ def _errors(pack: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("Target: a stranger is taken for somebody, per search",
          f"{pack['stranger_taken_for_somebody']:g}"),
-        ("Target: the same with the right digits", f"{pack['stranger_with_right_digits']:g}"),
+        ("Target: the same with the right digits, in the set with the fewest people",
+         f"{pack['stranger_with_right_digits']:g}"),
         ("Threshold in use", f"{pack['threshold_open']:g}"),
         ("Set that decides it", pack["worst_set"]),
         ("Commercial use of the models", "allowed" if pack["commercial_use"] else "not allowed"),

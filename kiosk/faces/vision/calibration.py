@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from kiosk.domain.errors import SetupError
 from kiosk.domain.genuine import GenuineCurve
-from kiosk.domain.identification import ImpostorTail
+from kiosk.domain.identification import ALIKE_FACTOR, ImpostorTail
 from models.manifest import MANIFEST_NAME
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 TAILS_MAX = 16
 OWNER_BYTES_MAX = 65_536
+MIXED_RATE_MIN = 1e-4
+"""A set that supports a rate this rare (142 people) counts as mixed unless it says otherwise."""
 
 
 def impostor_tails(pack: Pack, data_dir: Path | None = None) -> tuple[ImpostorTail, ...]:
@@ -127,13 +129,17 @@ def _tails_of(pack: Pack, calibration: Mapping[str, object], mend: str) -> tuple
 
 def _read(pack: Pack, tables: list[object], mend: str) -> tuple[ImpostorTail, ...]:
     try:
-        return tuple(_tail(table) for table in tables[:TAILS_MAX])
+        tails = tuple(_tail(table) for table in tables[:TAILS_MAX])
     except (KeyError, TypeError, ValueError) as error:
         raise SetupError(
             f"The calibration of pack {pack.name!r} cannot be read.",
             code="calibration_bad",
             mend=mend,
         ) from error
+    if pack.sandbox_only:
+        # Simulated people come in no groups.
+        tails = tuple(replace(tail, alike_factor=1.0) for tail in tails)
+    return tails
 
 
 def _measure_first(pack: Pack) -> str:
@@ -145,6 +151,12 @@ def _tail(table: object) -> ImpostorTail:
         message = "a tail must be a table"
         raise TypeError(message)
     rates, scores = table["upper95_rates"], table["upper95_scores"]
+    rate_min = float(table["rate_min"])
+    # Whoever has hundreds of people and does not say otherwise has all kinds of them.
+    is_mixed = table.get("mixed", rate_min <= MIXED_RATE_MIN)
+    if not isinstance(is_mixed, bool):
+        message = "mixed must be true or false"
+        raise TypeError(message)
     return ImpostorTail(
         source=str(table["source"]),
         quantile_score=float(table["quantile_score"]),
@@ -152,10 +164,11 @@ def _tail(table: object) -> ImpostorTail:
         scale=float(table["scale"]),
         comparisons=int(table["comparisons"]),
         exceedances=int(table["exceedances"]),
-        rate_min=float(table["rate_min"]),
+        rate_min=rate_min,
         upper95=tuple(
             (float(rate), float(score)) for rate, score in zip(rates, scores, strict=True)
         ),
+        alike_factor=ALIKE_FACTOR if is_mixed else 1.0,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -9,6 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.domain.identification import (
+    ALIKE_FACTOR,
+    DIGITS_SHARE,
+    GALLERY_SIZE_FLOOR,
     Candidate,
     Decision,
     DecisionReason,
@@ -17,6 +21,8 @@ from kiosk.domain.identification import (
     decide,
     duplicate_threshold,
     may_improve,
+    rate_with_digits,
+    same_person_threshold,
     thresholds,
 )
 from kiosk.domain.ids import PersonId
@@ -268,3 +274,58 @@ def test_the_duplicate_threshold_is_the_worst_sets_and_does_not_grow() -> None:
 
     assert found == max(tail.score_at(POLICY.fmr_duplicate) for tail in TAILS)
     assert LIMITS.pin <= found <= LIMITS.digits
+
+
+@given(tails, tails, st.integers(0, 10**7))
+def test_another_set_never_lowers_a_threshold(one, other, people):
+    """What an owner measures can only make every band stricter."""
+    alone, together = thresholds(people, POLICY, [one]), thresholds(people, POLICY, [one, other])
+
+    assert alone.open <= together.open
+    assert alone.digits <= together.digits
+    assert alone.pin <= together.pin
+
+
+@given(tails, st.integers(1, 10**7))
+def test_a_stranger_with_their_own_digits_stays_within_the_rate(tail, people):
+    """The people who share a stranger's digits, times the rate, is the policy's FPIR in any set."""
+    people = max(people, GALLERY_SIZE_FLOOR)
+
+    assert people * DIGITS_SHARE * rate_with_digits(people, POLICY, tail) <= POLICY.fpir_digits
+
+
+@pytest.mark.parametrize(
+    ("rate_min", "rate"), [(1e-7, 1e-4), (1e-4, 1e-4), (2e-3, 2e-3), (5e-3, 5e-3), (0.5, 5e-3)]
+)
+def test_who_knows_somebodys_digits_meets_what_the_set_supports(rate_min, rate):
+    """FIDO's rate where the people suffice for it, else the rarest they do, at most 5e-3."""
+    tail = dataclasses.replace(WEAK, rate_min=rate_min)
+
+    assert rate_with_digits(GALLERY_SIZE_FLOOR, POLICY, tail) == rate
+
+
+def test_a_mixed_set_is_not_believed_of_one_group():
+    """People of one group are alike: a set of all kinds of people counts a hundred times over."""
+    mixed = dataclasses.replace(WEAK, alike_factor=ALIKE_FACTOR)
+    limits = thresholds(4, POLICY, [mixed])
+
+    assert limits.digits == WEAK.score_at(POLICY.fmr_digits / ALIKE_FACTOR)
+    assert limits.open == WEAK.score_at(POLICY.fpir_open / GALLERY_SIZE_FLOOR / ALIKE_FACTOR)
+    with pytest.raises(ValueError, match="impossible"):
+        dataclasses.replace(WEAK, alike_factor=0.5)
+
+
+def test_the_same_person_is_told_by_a_rate_of_its_own():
+    """What payments ask with digits may change; who looks the same at enrolment does not."""
+    laxer = dataclasses.replace(POLICY, fmr_digits=1e-2, fmr_digits_few=2e-2)
+    found = same_person_threshold(POLICY, TAILS)
+
+    assert found == same_person_threshold(laxer, TAILS)
+    assert found == max(tail.score_at(POLICY.fmr_same_person) for tail in TAILS)
+    assert duplicate_threshold(POLICY, TAILS) <= found
+
+
+@given(tails)
+def test_whoever_could_use_anothers_digits_is_found_alike_at_enrolment(tail):
+    """The score from which digits are enough never lies below the look-alikes'."""
+    assert duplicate_threshold(POLICY, [tail]) <= thresholds(1, POLICY, [tail]).digits

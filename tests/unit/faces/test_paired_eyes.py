@@ -128,4 +128,5 @@ def test_a_strangers_chance_is_shared_out():
 
     assert policy.fpir_open == 2 * half.fpir_open
     assert policy.fmr_digits == 2 * half.fmr_digits
+    assert policy.fmr_digits_few == 2 * half.fmr_digits_few
     assert policy.fmr_duplicate == half.fmr_duplicate
