@@ -32,7 +32,10 @@ WORDS: dict[str, dict[str, str]] = {
         " film.",
         "consent": "Consent",
         "consent_text": "Text {version} ({language}), given {given_at}. SHA-256 of the text:"
-        " {text_sha256}.",
+        " {text_sha256}. You are 18 or older: {age_18_or_older}.",
+        "confirmed_to_staff": "confirmed to staff",
+        "stated_in_the_text": "stated in the text that you agreed to",
+        "not_recorded": "not recorded",
         "pin": "PIN",
         "pin_text": "Kept only as a value that it can be compared with (Argon2id).",
         "pin_always": "Asked at every payment ({why}).",
@@ -82,7 +85,10 @@ WORDS: dict[str, dict[str, str]] = {
         " Film.",
         "consent": "Einwilligung",
         "consent_text": "Text {version} ({language}), gegeben {given_at}. SHA-256 des Textes:"
-        " {text_sha256}.",
+        " {text_sha256}. Sie sind 18 oder älter: {age_18_or_older}.",
+        "confirmed_to_staff": "dem Personal bestätigt",
+        "stated_in_the_text": "steht im Text, dem Sie zugestimmt haben",
+        "not_recorded": "nicht festgehalten",
         "pin": "PIN",
         "pin_text": "Nur als Vergleichswert gespeichert (Argon2id).",
         "pin_always": "Wird bei jeder Zahlung verlangt ({why}).",
@@ -122,6 +128,7 @@ def document(export: Mapping[str, Any], language: str = "en") -> list[Part]:
     """Return an export as the parts of a document."""
     words = WORDS.get(language, WORDS["en"])
     consent, mandate, pin = export["consent"], export["mandate"], export["pin"]
+    age = words[consent["age_18_or_older"]]
     pin_text = words["pin_text"]
     if pin["always_asked"]:
         pin_text += " " + words["pin_always"].format(why=pin["why"].replace("_", " "))
@@ -139,7 +146,7 @@ def document(export: Mapping[str, Any], language: str = "en") -> list[Part]:
         row("enrolled_at", export["enrolled_at"]),
         row("last_used", export["last_used"] or words["never"]),
         row("face", words["face_text"].format(**export["face"])),
-        row("consent", words["consent_text"].format(**consent)),
+        row("consent", words["consent_text"].format(**consent | {"age_18_or_older": age})),
         row("pin", pin_text),
         Heading(words["mandate"]),
         row("state", mandate["state"] or "-"),

@@ -38,6 +38,11 @@ from kiosk.link.rights import PayerPayment, PayerPayments
 EXPORT_FORMAT = "smiletill-export-1"
 PAYMENTS_MAX = 100_000
 """Payments of one export: a customer who pays thirty times a day reaches it after nine years."""
+AGE_CONFIRMED = {
+    "asked": "confirmed_to_staff",
+    "text": "stated_in_the_text",
+    "": "not_recorded",
+}
 _MOVES: dict[str, Callable[[PersonId], AnyMessage]] = {
     "freeze": FreezePerson,
     "unfreeze": UnfreezePerson,
@@ -197,7 +202,7 @@ def _as_dict(told: PersonKept, payments: list[dict[str, Any]]) -> dict[str, Any]
             "text_sha256": told.consent_sha256,
             "given_at": told.consent_given_at,
             "signature": told.signature_kind,
-            "adult_confirmed": told.adult_confirmed,
+            "age_18_or_older": AGE_CONFIRMED[told.age_confirmed],
         },
         "pin": {"always_asked": bool(told.pin_always), "why": told.pin_always},
         "mandate": {

@@ -210,7 +210,9 @@ WORDS = (kept, export, correct, limits, change_pin, pause, resume, freeze, unfre
 
 def _told(taken: dict[str, Any], *, as_json: bool) -> int:
     if taken["done"]:
-        human = f"Done: {taken['state']}" + (", paused." if taken["paused"] else ".")
+        state, is_paused = taken["state"], taken["paused"]
+        also = ", and paused by the customer" if is_paused and state != "paused" else ""
+        human = f"Done: {state}{also}."
         if taken["limits"] is not None:
             allowed = taken["limits"]
             human += f" {allowed['per_payment']} a payment, {allowed['per_day']} a day."

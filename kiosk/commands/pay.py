@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 import sys
 import time
@@ -14,10 +15,11 @@ import click
 from kiosk.commands.cameras import camera_options
 from kiosk.commands.common import data_option, emit, json_option, passphrase_prompt
 from kiosk.domain.consent import ConsentKind
-from kiosk.domain.errors import SmileTillError
+from kiosk.domain.errors import BadInputError, SmileTillError
 from kiosk.domain.ids import OrderId, parse_order_id
 from kiosk.domain.money import Money, parse_amount
 from kiosk.domain.order import OrderState, Outcome
+from kiosk.domain.pin import check_pin_shape
 from kiosk.link.named_camera import named_camera
 from kiosk.link.protocol import (
     AbortOrder,
@@ -41,6 +43,8 @@ SETTLE_S_MAX = 40.0
 SETTLE_POLL_S = 0.5
 LATE_NEWS_S = 3.0
 """How long to wait for the bank's word on an unknown outcome; asking it takes money a moment."""
+
+_PHONE_DIGITS = re.compile(r"[0-9]{4}", re.ASCII)
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +94,7 @@ def pay(
     if phone is not None and pin is None:
         message = "--phone needs --pin."
         raise click.UsageError(message)
+    _check_typed(phone_digits, pin, phone, settings.country_code)
     request = PayHeadless(
         order_id=order_id,
         nonce=None,
@@ -114,6 +119,29 @@ def pay(
     result = _as_result(report, order_id, debits)
     emit(result, as_json, _as_words(report, sum_due, settings.payee))
     return 0 if report.outcome is Outcome.PAID else 1
+
+
+def _check_typed(
+    phone_digits: str | None, pin: str | None, phone: str | None, country_code: str
+) -> None:
+    """Refuse what nobody could have for digits, PIN or number, before anything is started.
+
+    Raises:
+        BadInputError: One of them has not its shape.
+    """
+    if phone_digits is not None and not _PHONE_DIGITS.fullmatch(phone_digits):
+        raise BadInputError(
+            "The phone digits are not four digits.",
+            code="phone_digits_format",
+            mend="Type the last four digits of the number.",
+        )
+    if pin is not None:
+        check_pin_shape(pin)
+    if phone is not None:
+        # Imported here: a payment by face needs nothing of the desk in this process.
+        from kiosk.faces.desk.people import check_phone  # noqa: PLC0415
+
+        check_phone(phone, country_code)
 
 
 def pay_order(installation: Installation, request: PayHeadless, amount: Money) -> SessionReport:

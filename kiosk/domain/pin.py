@@ -30,6 +30,18 @@ def is_pin(text: str) -> bool:
     return _PIN.fullmatch(text) is not None
 
 
+def check_pin_shape(pin: str) -> None:
+    """Check that what somebody typed can be a PIN at all, before anybody is asked about it.
+
+    Raises:
+        BadInputError: It is not six digits.
+    """
+    if not is_pin(pin):
+        raise BadInputError(
+            "The PIN is not six digits.", code="pin_format", mend="Type six digits."
+        )
+
+
 def check_new_pin(pin: str, phone: str = "") -> None:
     """Check a PIN that somebody wants to have.
 

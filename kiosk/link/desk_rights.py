@@ -49,7 +49,9 @@ class PersonKept(Private, frozen=True, tag="person_kept"):
     consent_sha256: str
     consent_given_at: str
     signature_kind: str
-    adult_confirmed: bool
+    age_confirmed: str
+    """How it is known that they are 18 or older: `asked` by staff, by the `text` they agreed to;
+    empty where an old record does not say."""
     pin_always: str
     look_alikes: int
     last_used: str

@@ -220,7 +220,7 @@ class FakeFaces:
             person=found.person, name=found.name, phone=phone, state=found.state,
             pack=found.pack, enrolled_at=found.enrolled_at, samples=9, quality=86,
             consent_version="v2", consent_language="en", consent_sha256="5a" * 32,
-            consent_given_at=found.enrolled_at, signature_kind="drawn", adult_confirmed=True,
+            consent_given_at=found.enrolled_at, signature_kind="drawn", age_confirmed="asked",
             pin_always=found.pin_always, look_alikes=0, last_used="2026-11-26",
             warned_at=found.warned_at,
         )  # fmt: skip

@@ -98,7 +98,7 @@ def kept(tools: DeskTools, person: PersonId, *, full: bool) -> PersonKept:
         consent_sha256=found.consent.sha256,
         consent_given_at=found.consent.given_at,
         signature_kind=found.consent.signature_kind,
-        adult_confirmed=found.adult_confirmed,
+        age_confirmed="asked" if found.adult_confirmed else found.consent.age_confirmed,
         pin_always=found.pin_always,
         look_alikes=len(found.look_alikes),
         last_used=found.last_used,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 
+import msgspec
 import pytest
 
 import enrollment.cli
 from enrollment import export_words, rights_flow
 from enrollment.pdf import Cells, Heading, Paragraph, write_pdf
+from kiosk.cli import run_command
 from kiosk.domain.errors import BadInputError, SetupError
 from kiosk.domain.ids import OrderId
 from kiosk.domain.mandate import DEFAULT_LIMITS, MandateLimits, MandateState
@@ -40,7 +42,7 @@ PAID = PayerPayment(
 )
 KEPT = PersonKept(
     "p1", "Ada", "447700900123", "active", "starter@1", "2026-11-01T09:00:00+00:00", 4, 80,
-    "v1", "en", "ab" * 32, "2026-11-01T09:00:00+00:00", "typed", True, "look_alike", 1,
+    "v1", "en", "ab" * 32, "2026-11-01T09:00:00+00:00", "typed", "asked", "look_alike", 1,
     "2026-11-23", "", money_asked=True, mandate=MandateState.ACTIVE, account_hint="••42",
     limits=DEFAULT_LIMITS, granted=DEFAULT_LIMITS, spent_today=Money(1_250),
     payments=(PAID,), payments_total=3,
@@ -140,6 +142,40 @@ def test_each_right_is_one_word_and_one_question(faces, run, arguments, question
     assert told["limits"] == {"per_payment": "100.00 GBP", "per_day": "200.00 GBP"}
 
 
+@pytest.mark.parametrize(
+    ("state", "paused", "said"),
+    [
+        ("paused", True, "Done: paused.\n"),
+        ("active", False, "Done: active.\n"),
+        ("frozen", True, "Done: frozen, and paused by the customer.\n"),
+    ],
+)
+def test_a_state_is_said_once(faces, tmp_path, capsys, state, paused, said):
+    """Nobody reads "paused, paused"; whoever is frozen may have paused too."""
+    faces.taken = RightTaken("p1", state, paused=paused)
+
+    assert 0 == run_command(["enrol", "pause", "p1", "--data", str(tmp_path)])
+    assert capsys.readouterr().out == said
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ("asked", "18 or older: confirmed to staff."),
+        ("text", "18 or older: stated in the text that you agreed to."),
+        ("", "18 or older: not recorded."),
+    ],
+)
+def test_the_age_is_said_as_it_is_known(faces, run, known, said):
+    """Who agreed to a text that states it was not asked, and is not called a minor."""
+    faces.kept = msgspec.structs.replace(KEPT, age_confirmed=known)
+
+    _, told = run("export", "p1")
+
+    texts = [part.texts[1] for part in export_words.document(told) if isinstance(part, Cells)]
+    assert [text for text in texts if said in text]
+
+
 def test_a_refused_right_is_exit_1_with_its_reason(faces, run):
     """The reason is a code for programs."""
     faces.taken = RightTaken("p1", "active", "pin_wrong", attempts_left=3)
@@ -163,6 +199,7 @@ def test_the_export_has_every_payment_and_no_template(faces, run):
     assert (told["format"], told["phone"]) == ("smiletill-export-1", "447700900123")
     assert [it["order"] for it in told["payments"]] == ["o1"] * 3
     assert told["consent"]["version"] == "v1"
+    assert told["consent"]["age_18_or_older"] == "confirmed_to_staff"
     assert told["face"]["what"] == "measurements only, no picture"
     skips = [it.skip for it in faces.asked if isinstance(it, ListPersonPayments)]
     assert skips == [1, 2]

@@ -64,6 +64,7 @@ def test_show_tells_all_that_is_kept_and_the_export_the_whole_number(shop, ada):
 
     assert (shown.phone, export.phone) == ("••01", "447700900001")
     assert (shown.consent_version, shown.consent_language) == ("v1", "en")
+    assert shown.age_confirmed == "text", "the plain command's customer was not asked"
     assert (shown.limits, shown.granted, shown.paused) == (DEFAULT_LIMITS, DEFAULT_LIMITS, False)
     assert [(it.order_id, it.amount) for it in shown.payments] == [("o1", Money(1_250))]
     assert (shown.money_asked, shown.payments_total, shown.spent_today.minor_units) == (
