@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
 
-from models import download
+from models import download, store
 from models.download import Limits
-from models.errors import PackDownloadError
-from models.manifest import SHIPPED_DIR, Stage, load_pack
+from models.errors import PackDownloadError, PackHashError
+from models.manifest import SHIPPED_DIR, Stage, describe_pack, load_pack, packs_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 BODY = bytes(range(256)) * 1024
 SHORT = Limits(connect_s=2.0, read_s=0.3, pauses_s=())
+# For tests in which nothing stalls: a busy machine must not decide them.
+PATIENT = Limits(pauses_s=())
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -28,7 +32,9 @@ class Handler(BaseHTTPRequestHandler):
         length: int | None = len(BODY)
         body = BODY
         match self.path:
-            case "/good":
+            case "/good" | "/breaks-once" | "/busy-once" if (
+                self.path == "/good" or self.server.knows(self.path)
+            ):
                 pass
             case "/short":
                 body = BODY[:1000]
@@ -40,9 +46,16 @@ class Handler(BaseHTTPRequestHandler):
                 length = len(BODY) + 1
             case "/stalls":
                 body = BODY[:1000]
-            case "/loop":
+            case "/breaks-once":
+                body = BODY[:1000]
+            case "/busy-once":
+                self.send_error(503)
+                return
+            case "/wrong":
+                body = bytes(reversed(BODY))
+            case "/moved" | "/loop":
                 self.send_response(302)
-                self.send_header("Location", "/loop")
+                self.send_header("Location", "/good" if self.path == "/moved" else "/loop")
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
@@ -68,6 +81,15 @@ class Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.closing = threading.Event()
+        self._asked: set[str] = set()
+        self._asking = threading.Lock()
+
+    def knows(self, path: str) -> bool:
+        """Say whether it was asked for this before."""
+        with self._asking:
+            known = path in self._asked
+            self._asked.add(path)
+        return known
 
 
 @pytest.fixture
@@ -148,6 +170,140 @@ def test_nobody_listening_is_a_clear_error(server: str, tmp_path: Path) -> None:
 
     with pytest.raises(PackDownloadError, match="ConnectionError"):
         download.fetch(stage_at(url, tmp_path), tmp_path / "got", on_bytes=ignore, limits=SHORT)
+
+
+@pytest.mark.parametrize("path", ["/breaks-once", "/busy-once", "/moved"])
+def test_what_passes_is_tried_again_from_the_first_byte(
+    server: str, tmp_path: Path, path: str
+) -> None:
+    """A line that broke, a server in trouble: the next try is whole, and the bar ends at 100 %."""
+    counts: list[int] = []
+    pauses: list[float] = []
+    target = tmp_path / "got"
+
+    download.fetch(
+        stage_at(server + path, tmp_path), target, on_bytes=counts.append, pause=pauses.append
+    )
+
+    assert target.read_bytes() == BODY
+    assert len(BODY) == sum(counts)
+    assert pauses == ([] if path == "/moved" else [Limits().pauses_s[0]])
+
+
+@pytest.mark.parametrize(
+    ("path", "pauses"), [("/short", 2), ("/nothing", 0), ("/long", 0), ("/announced", 0)]
+)
+def test_tries_have_an_end_and_some_faults_are_not_tried_again(
+    server: str, tmp_path: Path, path: str, pauses: int
+) -> None:
+    """Three tries at most; an answer that would be the same again is believed at once."""
+    waited: list[float] = []
+    counts: list[int] = []
+
+    with pytest.raises(PackDownloadError):
+        download.fetch(
+            stage_at(server + path, tmp_path),
+            tmp_path / "got",
+            on_bytes=counts.append,
+            pause=waited.append,
+        )
+
+    assert len(waited) == pauses
+    assert sum(counts) == 0
+
+
+def test_the_time_for_all_tries_together_has_an_end(server: str, tmp_path: Path) -> None:
+    """A line that breaks again and again is not begun anew after the deadline."""
+    times = iter([0.0, *[1000.0] * 100])
+    waited: list[float] = []
+
+    with pytest.raises(PackDownloadError):
+        download.fetch(
+            stage_at(f"{server}/short", tmp_path),
+            tmp_path / "got",
+            on_bytes=ignore,
+            clock=lambda: next(times),
+            pause=waited.append,
+        )
+
+    assert waited == []
+
+
+def known_with(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Let the starter pack's encoder be the server's good file, to be had at `url`."""
+    known = describe_pack(SHIPPED_DIR / "starter")
+    encoder = dataclasses.replace(
+        known.encoder, sha256=hashlib.sha256(BODY).hexdigest(), size_bytes=len(BODY), url=url
+    )
+    changed = dataclasses.replace(known, encoder=encoder)
+    monkeypatch.setattr(store, "known_pack", lambda _: changed)
+
+
+def fetching(on_bytes: Callable[[int], None], limits: Limits = PATIENT) -> store.Fetch:
+    """Take the encoder from the server, and everything else from the shipped pack."""
+    copy = store.copy_from(SHIPPED_DIR / "starter", on_bytes=ignore)
+
+    def fetch(stage: Stage, target: Path) -> None:
+        if stage.url:
+            download.fetch(stage, target, on_bytes=on_bytes, limits=limits)
+        else:
+            copy(stage, target)
+
+    return fetch
+
+
+def test_a_download_is_installed_when_its_hash_is_right(
+    server: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through a redirect, into its place, and every byte was counted."""
+    known_with(monkeypatch, f"{server}/moved")
+    counts: list[int] = []
+
+    pack = store.install("starter", data_dir, fetching(counts.append))
+
+    assert pack.encoder.file.read_bytes() == BODY
+    assert sum(counts) == len(BODY)
+
+
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        ("/wrong", PackHashError),
+        ("/short", PackDownloadError),
+        ("/stalls", PackDownloadError),
+        ("/nothing", PackDownloadError),
+    ],
+)
+def test_a_download_that_is_not_right_leaves_no_file(
+    server: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch, path: str, error: type[Exception]
+) -> None:
+    """Of the right length and with the wrong hash, or cut, or slow: nothing lies there after."""
+    known_with(monkeypatch, server + path)
+
+    with pytest.raises(error):
+        store.install(
+            "starter", data_dir, fetching(ignore, SHORT if path == "/stalls" else PATIENT)
+        )
+
+    assert {file.name for file in packs_dir(data_dir).rglob("*")} == {".lock"}
+
+
+def test_ctrl_c_in_the_middle_leaves_no_file(
+    server: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who gives up half-way has what they had before: nothing, or the older install."""
+    store.install("starter", data_dir, store.copy_from(SHIPPED_DIR / "starter", on_bytes=ignore))
+    before = {file.name for file in packs_dir(data_dir).rglob("*")}
+    known_with(monkeypatch, f"{server}/good")
+
+    def give_up(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.install("starter", data_dir, fetching(give_up))
+
+    assert {file.name for file in packs_dir(data_dir).rglob("*")} == before
+    assert all(check.problem is None for check in store.verify("starter", data_dir))
 
 
 def test_a_transfer_that_lasts_too_long_is_given_up(server: str, tmp_path: Path) -> None:
