@@ -144,6 +144,7 @@ class ExposureKeeper:
         self._face_ms: int | None = None
         self._due_ms = 0
         self._lowered_to = 1.0
+        self._to_be_mended = False
         if self._refuses(self._exposure()):
             self._give_up(NO_CONTROL)
 
@@ -169,7 +170,9 @@ class ExposureKeeper:
             self._began_ms = frame.at_ms
         self._take_answer(frame.at_ms)
         level = float(frame.image[4::11, 5::13, 1].mean())
-        unsteady = self._command is not None or self._phase in {Phase.LOWERED, Phase.RETURNING}
+        changing = self._command is not None or self._phase in {Phase.LOWERED, Phase.RETURNING}
+        # A face that is about to be mended does not look as it will then: it does not count yet.
+        unsteady = changing or (self._to_be_mended and self._camera is not None)
         self._levels.append(max(1.0, level))
         return replace(frame, is_steady=False) if unsteady else frame
 
@@ -182,7 +185,7 @@ class ExposureKeeper:
             self._face_ms = now_ms
         if self._command is None and self._phase in {Phase.WAITING, Phase.HELD, Phase.DONE}:
             self._meter(judgement)
-        if self._metering.is_mending or self._metering.has_given_up:
+        if self._to_be_mended or self._metering.is_mending or self._metering.has_given_up:
             return
         match self._phase:
             case Phase.WAITING:
@@ -202,11 +205,13 @@ class ExposureKeeper:
 
     def _meter(self, judgement: FrameJudgement) -> None:
         luminance = self._luminance(judgement)
+        before = self._metering
+        after = before if luminance is None else step(before, luminance, self._metering_rule)
+        self._to_be_mended = luminance is not None and after.is_mending
         wait_ms = self._rule.dark_ms if judgement.face is None else self._rule.warm_ms
         if luminance is None or judgement.at_ms - (self._began_ms or 0) < wait_ms:
             return
-        before = self._metering
-        self._metering = step(before, luminance, self._metering_rule)
+        self._metering = after
         if self._metering.has_given_up:
             self._give_up("exposure_at_its_end")
         elif self._metering.times != before.times:

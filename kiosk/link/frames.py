@@ -4,6 +4,7 @@ The client sends one line of JSON, a scene to be drawn or a word to the live sce
 one line too, `{"version": 1, "ok": true}` or an error. After a scene the client pulls: for each
 byte `PULL` it gets one header and the pixels; a header without size is the end.
 So nothing is drawn that nobody asked for, and nobody is sent more than was asked.
+Between two pulls the client may set the camera's exposure, by a message without an answer.
 Every number has a limit, and unknown fields are refused.
 """
 
@@ -24,6 +25,11 @@ FRAMES_VERSION: Final = 1
 REQUEST_BYTES_MAX = 512
 ANSWER_BYTES_MAX = 2_048
 PULL = b"n"
+EXPOSE = b"e"
+"""Begins a message that sets the exposure: thousandths of the camera's own choice follow, as four
+bytes; 0 gives it back to the camera."""
+EXPOSE_BYTES = 4
+EXPOSURE_MAX = 64.0
 SIDE_MAX = 4_096
 PERSON_MAX = 63
 SEED_MAX = 2**31 - 1
@@ -49,6 +55,8 @@ class SceneRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         seed: Decides room, light, movement and noise.
         smile_at_ms: When they begin to smile; None: they do not.
         turning: Whether they turn their head.
+        dim: Whether the camera's own metering is misled, and leaves them dark (`customer`).
+        injected: Whether it is a recording that is played into the kiosk, which follows no command.
         frames_max: After so many frames the scene ends.
         version: `FRAMES_VERSION`.
     """
@@ -58,6 +66,8 @@ class SceneRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: Annotated[int, msgspec.Meta(ge=0, le=SEED_MAX)] = 0
     smile_at_ms: Annotated[int, msgspec.Meta(ge=0, le=SMILE_AT_MS_MAX)] | None = None
     turning: bool = False
+    dim: bool = False
+    injected: bool = False
     frames_max: Annotated[int, msgspec.Meta(ge=1, le=FRAMES_MAX)] = FRAMES_USUAL
     version: Literal[1] = FRAMES_VERSION
 
@@ -145,6 +155,18 @@ def check_answer(line: bytes) -> None:
         raise broken_stream() from error
     if not answer.ok:
         raise BadInputError(answer.message, code=answer.code, mend=answer.mend)
+
+
+def encode_exposure(times: float | None) -> bytes:
+    """Return the message that sets the exposure; None gives it back to the camera."""
+    thousandths = 0 if times is None else max(1, round(1_000 * min(times, EXPOSURE_MAX)))
+    return EXPOSE + thousandths.to_bytes(EXPOSE_BYTES, "big")
+
+
+def decode_exposure(raw: bytes) -> float:
+    """Return what the message sets, from the bytes after `EXPOSE`; 1 is the camera's own choice."""
+    thousandths = int.from_bytes(raw, "big")
+    return min(EXPOSURE_MAX, thousandths / 1_000) if thousandths else 1.0
 
 
 def encode_header(header: FrameHeader) -> bytes:

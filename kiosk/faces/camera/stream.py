@@ -3,6 +3,8 @@
 A scene is named in one short text:
 `customer:2:smile=3000:seed=7:turning:frames=300`, `photo:2:seed=1`, `empty` or `live`.
 With back-pressure and a virtual clock of 30 frames a second; only `live` runs in real time.
+`dim` has the camera's own metering misled, `injected` plays a recording that follows no command.
+Its exposure can be commanded as a webcam's.
 It draws nothing itself, and its kind is `SIMULATED`, which no real bank is ever combined with.
 """
 
@@ -18,6 +20,7 @@ import numpy as np
 
 from kiosk.domain.errors import BadInputError, SetupError
 from kiosk.domain.evidence import CameraKind
+from kiosk.faces.camera.exposure import Exposure, ExposureState
 from kiosk.faces.camera.port import (
     FRAME_PIXELS_MAX,
     FRAME_SIDE_MIN,
@@ -34,6 +37,7 @@ from kiosk.link.frames import (
     bad_scene,
     check_answer,
     decode_header,
+    encode_exposure,
     encode_request,
 )
 from kiosk.link.sockets import LinkDownError, connect, peer_uid
@@ -50,7 +54,7 @@ SCENE_TEXT_MAX: Final = 120
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,9}")
 _WITH_PERSON: Final = frozenset({"customer", "photo"})
 _KEYS: Final = {"smile": "smile_at_ms", "seed": "seed", "frames": "frames_max"}
-_FLAGS: Final = {"turning": "turning"}
+_FLAGS: Final = {"turning": "turning", "dim": "dim", "injected": "injected"}
 
 
 def parse_scene(text: str) -> SceneRequest:
@@ -98,6 +102,28 @@ class StreamCamera:
         self._scene = scene
         self._timeout_s = timeout_s
         self._connection: socket.socket | None = None
+        self._last_ms = 0
+        self._exposure = Exposure()
+        self._commanded: tuple[float | None] | None = None
+
+    is_known_to_follow: Final = True
+    """What simulated people are looked at with always follows; what does not is injected."""
+    times_to_hold: Final = 1.0
+
+    @property
+    def exposure(self) -> Exposure:
+        """What was done to the exposure last."""
+        return self._exposure
+
+    def expose(self, times: float | None) -> None:
+        """Have the exposure changed before the next frame is pulled."""
+        self._commanded = (times,)
+
+    def note_answer(self, *, followed: bool) -> None:
+        """Nothing is to be learned about a simulated camera."""
+
+    def note_hold(self, times: float) -> None:
+        """It tells what it chose."""
 
     @property
     def kind(self) -> CameraKind:
@@ -121,6 +147,7 @@ class StreamCamera:
                 mend="Start them with --simulated, or use a real camera.",
             ) from error
         self._connection = connection
+        self._last_ms, self._exposure, self._commanded = 0, Exposure(), None
         try:
             if peer_uid(connection) != os.geteuid():
                 raise _gone()
@@ -151,16 +178,25 @@ class StreamCamera:
                 `camera_stalled` when it is silent, `stream_broken` when it sends nonsense.
         """
         assert self._connection is not None, "frames() is for inside the with block"
-        last_ms = 0
         while self._connection is not None:
+            self._set_exposure()
             self._send(PULL)
             header = self._read_header()
             if header is None:
                 return
             index, at_ms, height, width = header
             image = np.frombuffer(self._exactly(height * width * 3), np.uint8)
-            last_ms = max(last_ms, at_ms)
-            yield Frame(image.reshape(height, width, 3), index, last_ms)
+            self._last_ms = max(self._last_ms, at_ms)
+            yield Frame(image.reshape(height, width, 3), index, self._last_ms)
+
+    def _set_exposure(self) -> None:
+        if self._commanded is None:
+            return
+        (times,), self._commanded = self._commanded, None
+        self._send(encode_exposure(times))
+        state = ExposureState.AUTOMATIC if times is None else ExposureState.HELD
+        number = self._exposure.number + 1
+        self._exposure = Exposure(state, times or 1.0, self._last_ms, number)
 
     def _read_header(self) -> tuple[int, int, int, int] | None:
         raw = bytes(self._exactly(HEADER_BYTES))

@@ -61,6 +61,7 @@ class LiveScene:
         self._person = FIGURES[0]
         self._changes = 0
         self._scene: Scene = EmptyScene(crowd, 0)
+        self._times = 1.0
         self._smile = 0.0
         self._smile_wanted = 0.0
         self._newest: Picture | None = None
@@ -90,6 +91,11 @@ class LiveScene:
                 case "preview":
                     pass
 
+    def expose(self, times: float) -> None:
+        """Set the camera's exposure, for everybody who looks."""
+        with self._guard:
+            self._times = self._scene.sensor.times = times
+
     def after(self, index: int) -> Picture:
         """Return the newest frame; wait while it is the one with this index."""
         while True:
@@ -103,6 +109,7 @@ class LiveScene:
     def _show(self, scene: Scene) -> None:
         self._changes += 1
         self._scene = scene
+        scene.sensor.times = self._times
         self._smile = self._smile_wanted = 0.0
 
     def _look(self) -> Picture:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 SHUTTER_MS = 12.0
 """Exposure time of an indoor webcam frame, for motion blur."""
+MISLED = 0.1
+"""Share of the right light that a camera takes whose metering looks at a lamp or a window: a face
+at grey level 130 comes out at 46, as NUAA's backlit ones do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,13 @@ def gather() -> Crowd:
 
 
 class Scene(Protocol):
-    """Something that can be looked at."""
+    """Something that can be looked at.
+
+    Args:
+        sensor: The camera, whose exposure can be set.
+    """
+
+    sensor: Sensor
 
     def frame(self, index: int, at_ms: int, smile: float) -> NDArray[np.uint8]:
         """Draw one frame, 480 x 640 x 3 BGR; `smile` from 0 to 1 where somebody can."""
@@ -48,18 +57,21 @@ class Scene(Protocol):
 class CustomerScene:
     """A person who stands there, and may smile or turn."""
 
-    def __init__(self, crowd: Crowd, person: int, seed: int, *, turning: bool = False) -> None:
+    def __init__(
+        self, crowd: Crowd, person: int, seed: int, *, turning: bool = False, dim: bool = False
+    ) -> None:
         """Draw the room and how the person moves."""
         rng = np.random.default_rng((seed, person, 1))
         self._room = background(rng)
         self._figure = Figure(crowd.heads[person], person, rng, turning=turning)
-        self._sensor = Sensor(rng, crowd.bank, light_field(rng))
+        self.sensor = Sensor(rng, crowd.bank, light_field(rng))
+        self.sensor.own = MISLED if dim else 1.0
 
     def frame(self, index: int, at_ms: int, smile: float) -> NDArray[np.uint8]:
         """Draw one frame."""
         seen = self._figure.draw(self._room, at_ms, smile)
         now, soon = self._figure.stance(at_ms), self._figure.stance(at_ms + SHUTTER_MS)
-        return self._sensor.expose(
+        return self.sensor.expose(
             seen, index=index, at_ms=at_ms, moved=(soon.x - now.x, soon.y - now.y)
         )
 
@@ -72,13 +84,13 @@ class PhotoScene:
         rng = np.random.default_rng((seed, person, 2))
         self._room = background(rng)
         self._paper = Paper(crowd.heads[person], person, rng)
-        self._sensor = Sensor(rng, crowd.bank, light_field(rng))
+        self.sensor = Sensor(rng, crowd.bank, light_field(rng))
 
     def frame(self, index: int, at_ms: int, smile: float) -> NDArray[np.uint8]:  # noqa: ARG002 - paper does not smile
         """Draw one frame."""
         seen = self._paper.draw(self._room, at_ms)
         now, soon = self._paper.place(at_ms), self._paper.place(at_ms + SHUTTER_MS)
-        return self._sensor.expose(
+        return self.sensor.expose(
             seen, index=index, at_ms=at_ms, moved=(soon[0] - now[0], soon[1] - now[1])
         )
 
@@ -90,8 +102,8 @@ class EmptyScene:
         """Draw the room."""
         rng = np.random.default_rng((seed, 0, 3))
         self._room = background(rng)
-        self._sensor = Sensor(rng, crowd.bank, light_field(rng))
+        self.sensor = Sensor(rng, crowd.bank, light_field(rng))
 
     def frame(self, index: int, at_ms: int, smile: float) -> NDArray[np.uint8]:  # noqa: ARG002 - nobody smiles
         """Draw one frame."""
-        return self._sensor.expose(self._room, index=index, at_ms=at_ms, moved=(0.0, 0.0))
+        return self.sensor.expose(self._room, index=index, at_ms=at_ms, moved=(0.0, 0.0))

@@ -51,6 +51,10 @@ class Sensor:
         self._seed = int(rng.integers(0, 2**31))
         self._gains = rng.uniform(0.8, 1.0) * rng.uniform(0.94, 1.06, 3)
         self._drift = Wander.drawn(rng, float(rng.uniform(0.01, 0.06)), (3.0, 11.0))
+        self.times = 1.0
+        """Exposure on command, so many times the camera's own choice."""
+        self.own = 1.0
+        """How much of the light that would be right it chooses by itself."""
         # Of the root of grey levels: photons' noise is constant there, and grows with light else.
         self._noise = float(rng.uniform(0.06, 0.22))
         self._focus = float(rng.uniform(0.0, 0.9))
@@ -79,7 +83,8 @@ class Sensor:
         seen = _smeared(scene, moved)
         if self._focus > 0.3:
             seen = np.asarray(cv2.GaussianBlur(seen, (0, 0), self._focus), np.uint8)
-        gains = self._gains * (1.0 + self._drift.at(at_ms)) * exposure ** (1 / GAMMA)
+        light = exposure * self.times * self.own
+        gains = self._gains * (1.0 + self._drift.at(at_ms)) * light ** (1 / GAMMA)
         levels = np.arange(256, dtype=np.float32)[None, :, None] * gains.astype(np.float32)
         lit = cv2.LUT(seen, np.ascontiguousarray(np.sqrt(levels), np.float32))
         rng = np.random.default_rng((self._seed, index))

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from kiosk.domain.errors import BadInputError
 from kiosk.link.frames import (
     END,
+    EXPOSE,
+    EXPOSE_BYTES,
     PEOPLE,
     PULL,
     REQUEST_BYTES_MAX,
     ControlRequest,
     FrameHeader,
     SceneRequest,
+    decode_exposure,
     decode_request,
     encode_answer,
     encode_header,
@@ -40,6 +44,9 @@ REQUEST_S_MAX = 5.0
 IDLE_S_MAX = 120.0
 """Longest pause between two pulls; a session that thinks is over sooner."""
 ACCEPT_POLL_S = 0.2
+
+_Frames = Iterator[tuple[FrameHeader, "NDArray[np.uint8]"]]
+_Expose = Callable[[float], None]
 
 logger = logging.getLogger(__name__)
 
@@ -84,8 +91,18 @@ class PeopleServer:
             return
         connection.sendall(encode_answer(None))
         connection.settimeout(IDLE_S_MAX)
-        frames = self._frames(request)
-        while connection.recv(1) == PULL and not self._listener.stopping.is_set():
+        frames, expose = self._frames(request)
+        expose(1.0)  # whoever opens a camera finds it as it is by itself
+        self._serve(connection, frames, expose)
+
+    def _serve(self, connection: socket.socket, frames: _Frames, expose: _Expose) -> None:
+        """Give a frame for every pull, and set the exposure in between."""
+        while (word := connection.recv(1)) and not self._listener.stopping.is_set():
+            if word == EXPOSE:
+                expose(decode_exposure(_exactly(connection, EXPOSE_BYTES)))
+                continue
+            if word != PULL:
+                return
             # Drawn now and not before: a live frame must be of this moment.
             header, image = next(frames, (END, None))
             connection.sendall(encode_header(header))
@@ -93,17 +110,22 @@ class PeopleServer:
                 return
             connection.sendall(image.data)
 
-    def _frames(
-        self, request: SceneRequest | ControlRequest
-    ) -> Iterator[tuple[FrameHeader, NDArray[np.uint8]]]:
-        """Draw what was asked for; each frame only when the one before has been taken."""
-        if isinstance(request, ControlRequest):
-            return self._live_frames(1 if request.control == "preview" else 0)
-        if request.scene == "live":
-            return self._live_frames(None)
-        return _drawn(scene_of(self._crowd, request), request)
+    def _frames(self, request: SceneRequest | ControlRequest) -> tuple[_Frames, _Expose]:
+        """Draw what was asked for, each frame only when the one before has been taken.
 
-    def _live_frames(self, count: int | None) -> Iterator[tuple[FrameHeader, NDArray[np.uint8]]]:
+        Returns:
+            The frames, and what sets the exposure of what is seen on them.
+        """
+        if isinstance(request, ControlRequest):
+            return self._live_frames(1 if request.control == "preview" else 0), _follow_nothing
+        if request.scene == "live":
+            return self._live_frames(None), self._live.expose
+        scene = scene_of(self._crowd, request)
+        if request.injected:
+            return _drawn(scene, request), _follow_nothing
+        return _drawn(scene, request), partial(setattr, scene.sensor, "times")
+
+    def _live_frames(self, count: int | None) -> _Frames:
         index = -1
         while count is None or count > 0:
             picture = self._live.after(index)
@@ -116,7 +138,9 @@ def scene_of(crowd: Crowd, request: SceneRequest) -> Scene:
     """Return the scene that was asked for; `live` is no such scene."""
     match request.scene:
         case "customer":
-            return CustomerScene(crowd, request.person, request.seed, turning=request.turning)
+            return CustomerScene(
+                crowd, request.person, request.seed, turning=request.turning, dim=request.dim
+            )
         case "photo":
             return PhotoScene(crowd, request.person, request.seed)
         case "empty":
@@ -126,7 +150,11 @@ def scene_of(crowd: Crowd, request: SceneRequest) -> Scene:
             raise AssertionError(message)
 
 
-def _drawn(scene: Scene, request: SceneRequest) -> Iterator[tuple[FrameHeader, NDArray[np.uint8]]]:
+def _follow_nothing(_times: float) -> None:
+    """A recording stays as it is."""
+
+
+def _drawn(scene: Scene, request: SceneRequest) -> _Frames:
     for index in range(request.frames_max):
         at_ms = index * 1000 // FRAME_RATE
         image = scene.frame(index, at_ms, smile_level(at_ms, request.smile_at_ms))
@@ -135,6 +163,14 @@ def _drawn(scene: Scene, request: SceneRequest) -> Iterator[tuple[FrameHeader, N
 
 def _header(index: int, at_ms: int, image: NDArray[np.uint8]) -> FrameHeader:
     return FrameHeader(index, at_ms, image.shape[0], image.shape[1])
+
+
+def _exactly(connection: socket.socket, count: int) -> bytes:
+    """Read so many bytes, or fewer from who hangs up."""
+    read = b""
+    while len(read) < count and (part := connection.recv(count - len(read))):
+        read += part
+    return read
 
 
 def _line(connection: socket.socket) -> bytes:

@@ -63,6 +63,7 @@ def people(tmp_path, *, says: bytes, hangs_up: bool = True):
         ("live", SceneRequest("live")),
         ("customer:2", SceneRequest("customer", person=2)),
         ("photo:2:seed=1", SceneRequest("photo", person=2, seed=1)),
+        ("customer:2:dim:injected", SceneRequest("customer", 2, dim=True, injected=True)),
         (
             "customer:0:smile=3000:seed=7:turning:frames=300",
             SceneRequest("customer", 0, 7, 3000, turning=True, frames_max=300),
@@ -91,6 +92,7 @@ def test_text_forms_are_read(text, scene):
         "customer:1:smile=999999999",
         "customer:1:seed=1:seed=2",
         "customer:1:turning=1",
+        "customer:1:dim=1",
         "customer:1:person=2",
         "customer:1:version=2",
         "photo:seed=1",

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from kiosk.domain.errors import SetupError
+from kiosk.faces.camera.exposure import ExposureControl
 from kiosk.faces.camera.port import CameraDeviceError, CameraInputError
 from kiosk.faces.camera.stream import StreamCamera
 from kiosk.link.frames import (
@@ -64,6 +65,42 @@ def test_two_scenes_at_once_do_not_mix(run_dir):
 
     assert 3 == len(pairs)
     assert all(not np.array_equal(a.image, b.image) for a, b in pairs)
+
+
+def test_the_exposure_is_followed_but_by_a_recording(run_dir):
+    """Half the light, and then the camera's own choice again; a dim scene begins with less."""
+    means = {}
+    for scene in ("customer:0:seed=1", "customer:0:seed=1:injected", "customer:0:seed=1:dim"):
+        with StreamCamera(run_dir, f"{scene}:frames=6") as camera:
+            assert isinstance(camera, ExposureControl)
+            told = []
+            for frame in camera.frames():
+                told.append(float(frame.image.mean()))
+                if frame.index in {1, 3}:
+                    camera.expose(0.5 if frame.index == 1 else None)
+            means[scene.rpartition(":")[2]] = told
+            assert camera.exposure.number == 2
+
+    usual, injected, dim = means["seed=1"], means["injected"], means["dim"]
+    assert usual[3] / usual[1] == pytest.approx(0.5 ** (1 / 2.2), abs=0.03)
+    assert usual[5] / usual[1] == pytest.approx(1.0, abs=0.02)
+    assert injected[3] / injected[1] == pytest.approx(1.0, abs=0.02)
+    assert dim[1] / usual[1] == pytest.approx(0.1 ** (1 / 2.2), abs=0.03)
+
+
+def test_the_live_scene_follows_until_somebody_else_opens_it(run_dir):
+    """The next one begins with the camera's own choice."""
+    means = []
+    for _ in range(2):
+        with StreamCamera(run_dir, "live") as camera:
+            frames = camera.frames()
+            next(frames)  # perhaps the last one that somebody else was shown, in the same tick
+            means.append(float(next(frames).image.mean()))
+            camera.expose(0.3)
+            means.append(float(next(frames).image.mean()))
+
+    assert means[1] < 0.75 * means[0]
+    assert means[2] == pytest.approx(means[0], rel=0.1)
 
 
 def test_a_person_nobody_knows_is_bad_input(run_dir):
