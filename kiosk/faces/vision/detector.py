@@ -7,6 +7,7 @@ It does not choose among faces (`payer.py` does).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -50,10 +51,6 @@ FOLLOWED_WIDTH_MAX = 112
 """Pixels, after shrinking; a larger face is searched for in the whole frame. Leaves 40 pixels to
 each side, further than anybody moves between two frames of a camera."""
 
-_PLACES_X = [0, 4, 6, 8, 10, 12]
-_PLACES_Y = [1, 5, 7, 9, 11, 13]
-"""Columns of YuNet's rows that are places: the corner of the box, and the landmarks."""
-
 WHOLE_EVERY = 5
 """Every how many frames the whole frame is searched all the same: somebody who steps in is seen
 within 133 ms at 30 frames a second."""
@@ -87,7 +84,8 @@ class Face:
     @property
     def eye_distance(self) -> float:
         """Distance between the eyes in pixels."""
-        return float(np.linalg.norm(self.landmarks[0] - self.landmarks[1]))
+        (x0, y0), (x1, y1) = self.landmarks[:2].tolist()
+        return math.hypot(x1 - x0, y1 - y0)
 
 
 class Detector:
@@ -185,12 +183,11 @@ class _Network:
         _, rows = self._net.detect(seen)
         if rows is None:
             return ()
-        found: NDArray[np.float32] = np.asarray(rows, np.float32)
-        found = found[np.isfinite(found).all(axis=1)]
-        found[:, _PLACES_X] += corner[0]
-        found[:, _PLACES_Y] += corner[1]
-        found[:, :14] /= shrink
-        faces = [_face(row) for row in found if row[2] > 0 and row[3] > 0]
+        faces = [
+            _face(row, corner, shrink)
+            for row in rows.tolist()
+            if all(map(math.isfinite, row)) and row[2] > 0 and row[3] > 0
+        ]
         return tuple(sorted(faces, key=lambda face: -face.width * face.height))
 
 
@@ -213,12 +210,15 @@ def _region_corner(face: Face, shrink: float, shape: tuple[int, ...]) -> tuple[i
     return corner[0], corner[1]
 
 
-def _face(row: NDArray[np.float32]) -> Face:
+def _face(row: list[float], corner: tuple[float, float], shrink: float) -> Face:
+    """Return the face of one of YuNet's rows: box, landmarks, score, in pixels of the frame."""
+    left, top = corner
+    marks = [((row[at] + left) / shrink, (row[at + 1] + top) / shrink) for at in range(4, 14, 2)]
     return Face(
-        x=float(row[0]),
-        y=float(row[1]),
-        width=float(row[2]),
-        height=float(row[3]),
-        score=float(row[14]),
-        landmarks=row[4:14].reshape(5, 2).copy(),
+        x=(row[0] + left) / shrink,
+        y=(row[1] + top) / shrink,
+        width=row[2] / shrink,
+        height=row[3] / shrink,
+        score=row[14],
+        landmarks=np.array(marks, np.float32),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kiosk.faces.opencv import cv2
-from kiosk.faces.vision.runtime import open_session, run_single
+from kiosk.faces.vision.runtime import SingleNetwork
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,12 +20,12 @@ class SmileScorer:
 
     def __init__(self, stage: Stage) -> None:
         """Load the network; errors as for `open_session()`."""
-        self._session = open_session(stage.file)
+        self._network = SingleNetwork(stage.file)
         self._size = stage.input_size
 
     def score(self, aligned: NDArray[np.uint8]) -> float:
-        """Return how much an aligned face smiles, 0 to 1."""
-        grey = cv2.cvtColor(aligned, cv2.COLOR_BGR2GRAY)
+        """Return how much an aligned face, in colours or grey already, smiles, 0 to 1."""
+        grey = aligned if aligned.ndim == 2 else cv2.cvtColor(aligned, cv2.COLOR_BGR2GRAY)
         small = cv2.resize(grey, self._size, interpolation=cv2.INTER_AREA)
         blob = np.ascontiguousarray(small, dtype=np.float32)[None, None]
-        return float(run_single(self._session, blob)[0, 1])
+        return float(self._network.run(blob)[0, 1])

@@ -44,6 +44,8 @@ def choose_payer(faces: tuple[Face, ...], frame_width: int) -> Choice:
     """Choose among the faces of one frame that is `frame_width` pixels wide."""
     if not faces:
         return Choice(None, Reason.NO_FACE)
+    if len(faces) == 1:
+        return Choice(faces[0], None)
 
     def weight(face: Face) -> float:
         off_centre = min(1.0, abs(face.centre[0] / frame_width - 0.5) * 2)

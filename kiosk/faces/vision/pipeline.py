@@ -20,6 +20,7 @@ import numpy as np
 
 from kiosk.domain.errors import SetupError
 from kiosk.domain.evidence import Reason
+from kiosk.faces.opencv import cv2
 from kiosk.faces.vision.detector import Detector
 from kiosk.faces.vision.encoder import Encoder, align
 from kiosk.faces.vision.expression import SmileScorer
@@ -132,8 +133,9 @@ class Pipeline:
         place = choice.reason or place_reason(face, frame.image.shape, self._limits.quality)
         with clock.stage("align"):
             aligned = align(frame.image, face)
+            grey = cv2.cvtColor(aligned, cv2.COLOR_BGR2GRAY)
         with clock.stage("quality"):
-            quality = measure(face, aligned, frame.image.shape)
+            quality = measure(face, grey, frame.image.shape)
             light = backlit_or(
                 light_reason(quality, self._limits.quality),
                 quality,
@@ -152,7 +154,7 @@ class Pipeline:
         if reason is None and self._learned is not None and self._learned.is_poor:
             reason = Reason.POOR_PICTURE
         if reason is None:
-            smile_score = self._smile_of(aligned, clock)
+            smile_score = self._smile_of(grey, clock)
             embedding = self._embedding_of(aligned, clock) if due else None
             if embedding is not None and not self._tracker.recognise(embedding):
                 # This embedding is the first of the new track; the frame's PAD score goes with it.
@@ -169,6 +171,7 @@ class Pipeline:
             pad_score=pad_score,
             smile_score=smile_score,
             embedding=embedding,
+            grey=grey,
             stages_ms=clock.report(),
         )
 
@@ -193,11 +196,11 @@ class Pipeline:
         with clock.stage("pad"):
             return self._pad.score(frame.image, face)
 
-    def _smile_of(self, aligned: NDArray[np.uint8], clock: _StageClock) -> float | None:
+    def _smile_of(self, grey: NDArray[np.uint8], clock: _StageClock) -> float | None:
         if self._smile is None:
             return None
         with clock.stage("smile"):
-            return self._smile.score(aligned)
+            return self._smile.score(grey)
 
     def _with_learned(
         self, quality: Quality, aligned: NDArray[np.uint8], clock: _StageClock

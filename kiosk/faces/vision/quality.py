@@ -8,6 +8,8 @@ to pay, and doubt is the business of the thresholds, not of this gate.
 
 from __future__ import annotations
 
+import cmath
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -112,30 +114,40 @@ class Quality:
 def measure(
     face: Face, aligned: NDArray[np.uint8], frame_shape: tuple[int, ...] | None = None
 ) -> Quality:
-    """Measure one aligned face; with the shape of its frame also where it stands in it."""
-    right_eye, left_eye, nose, right_mouth, left_mouth = face.landmarks.astype(np.float64)
+    """Measure one aligned face; with the shape of its frame also where it stands in it.
+
+    Args:
+        face: Where it was.
+        aligned: It, upright, in colours or grey already.
+        frame_shape: The frame's.
+    """
+    # Complex numbers: arrays of two cost numpy more than the arithmetic does.
+    right_eye, left_eye, nose, right_mouth, left_mouth = (
+        complex(x, y) for x, y in face.landmarks.tolist()
+    )
     eye_line = left_eye - right_eye
-    eye_distance = max(float(np.hypot(*eye_line)), 1e-6)
-    along = eye_line / eye_distance
-    down = np.array([-along[1], along[0]])
-    from_eyes = nose - (right_eye + left_eye) / 2
-    mouth_depth = float(((right_mouth + left_mouth - right_eye - left_eye) / 2) @ down)
-    grey = cv2.cvtColor(aligned, cv2.COLOR_BGR2GRAY)[INNER_FACE]
+    eye_distance = max(abs(eye_line), 1e-6)
+    upright = (eye_line / eye_distance).conjugate()
+    from_eyes = (nose - (right_eye + left_eye) / 2) * upright
+    mouth_depth = ((right_mouth + left_mouth - right_eye - left_eye) / 2 * upright).imag
+    whole = aligned if aligned.ndim == 2 else cv2.cvtColor(aligned, cv2.COLOR_BGR2GRAY)
+    grey = np.ascontiguousarray(whole[INNER_FACE])
     mean, spread = _mean_and_spread(grey)
     share = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel() / grey.size
     eyes, mouth = (_mean_and_spread(grey[band])[1] for band in (EYE_BAND, MOUTH_BAND))
     edges = _mean_and_spread(cv2.Laplacian(grey, cv2.CV_32F))[1]
+    some = share[share > 0]
     return Quality(
         eye_distance_px=eye_distance,
-        nose_offset=float(from_eyes @ along) / eye_distance,
-        nose_height=float(from_eyes @ down) / mouth_depth if mouth_depth > 1e-6 else -1.0,
-        roll_deg=float(np.degrees(np.arctan2(eye_line[1], eye_line[0]))),
+        nose_offset=from_eyes.real / eye_distance,
+        nose_height=from_eyes.imag / mouth_depth if mouth_depth > 1e-6 else -1.0,
+        roll_deg=math.degrees(cmath.phase(eye_line)),
         sharpness=edges**2 / max(spread**2, 1.0),
         luminance=mean,
         contrast=spread,
         overexposed=float(share[OVEREXPOSED_FROM:].sum()),
         underexposed=float(share[: UNDEREXPOSED_TO + 1].sum()),
-        dynamic_range_bits=float(-(share[share > 0] @ np.log2(share[share > 0]))),
+        dynamic_range_bits=float(-(some @ np.log2(some))),
         eye_detail=eyes / max(spread, 1.0),
         mouth_detail=mouth / max(spread, 1.0),
         **_standing(face, frame_shape),

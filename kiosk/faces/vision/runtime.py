@@ -68,7 +68,15 @@ def quiet_upstream() -> None:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
 
 
-def run_single(session: Any, blob: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Run a session that has one input and one output."""
-    result: NDArray[np.float32] = session.run(None, {session.get_inputs()[0].name: blob})[0]
-    return result
+class SingleNetwork:
+    """A session that has one input and one output; errors as for `open_session()`."""
+
+    def __init__(self, file: Path) -> None:
+        """Load it, and ask for its input's name once: that takes as long as a small network."""
+        self._session = open_session(file)
+        self._input = str(self._session.get_inputs()[0].name)
+
+    def run(self, blob: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return its output."""
+        result: NDArray[np.float32] = self._session.run(None, {self._input: blob})[0]
+        return result

@@ -1,13 +1,14 @@
 """Looks for a blink: both eyes change for a moment, and are then what they were before.
 
-The face is laid onto the same five places in every frame, and the eyes of one moment are looked
-for in another, some pixels around. A blink is a moment at which neither eye is found as it was,
-while the nose is, and both eyes are found again soon after. A head that turns, blurred frames and
-another picture change nose and eyes alike, or do not change them back.
+The face lies upright at the same five places in every frame, as the encoder is shown it, and the
+eyes of one moment are looked for in another, some pixels around. A blink is a moment at which
+neither eye is found as it was, while the nose is, and both eyes are found again soon after. A head
+that turns, blurred frames and another picture change nose and eyes alike, or do not change them
+back.
 
 It sees that a face is no rigid thing. It does not see a replay, whose face blinks as it did when
 it was recorded, nor real eyes behind holes: light, texture and context are for those.
-Small grey crops of the last half second are held, in memory only.
+Small grey pictures of the face, of the last second, are held, in memory only.
 """
 
 from __future__ import annotations
@@ -25,13 +26,11 @@ if TYPE_CHECKING:
 
     from kiosk.faces.vision.pad.sight import Sight
 
-_SIDE = 96
-_PLACES = np.array([[33, 44], [63, 44], [48, 61], [36, 79], [60, 79]], np.float32)
-"""Where eyes, nose and corners of the mouth lie in a crop, pixels."""
-_EYES = ((33, 44, 8, 5), (63, 44, 8, 5))
-_NOSE = (48, 60, 11, 8)
-"""Middle, half width and half height of what is looked for, pixels of a crop."""
-_REACH = 5
+_EYES = ((38, 52, 9, 6), (74, 52, 9, 6))
+_NOSE = (56, 71, 13, 9)
+"""Middle, half width and half height of what is looked for, pixels of an aligned face: eyes and
+nose of the ArcFace template."""
+_REACH = 6
 """How far around it is looked for: landmarks tremble by some pixels."""
 
 
@@ -50,8 +49,10 @@ class BlinkRule:
     """By how much the eyes are less like before than the nose is, and than they are afterwards."""
     nose_min: float = 0.85
     open_min: float = 0.85
+    spacing_ms: int = 45
+    """Between two looks: every second frame at 30 a second, and a blink lasts three of them."""
     kept: int = 24
-    """Crops; at more frames a second the oldest are dropped all the same by time."""
+    """Faces; at more frames a second the oldest are dropped all the same by time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +77,12 @@ class BlinkWatch:
 
     def add(self, sight: Sight) -> None:
         """Take one more frame: it is what comes after a blink, if there was one."""
-        if self.seen or sight.face is None:
+        rule = self._rule
+        if self.seen or sight.aligned is None:
             return
-        crop = _laid(sight)
-        if crop is None:
+        if self._crops and 0 <= sight.at_ms - self._crops[-1].at_ms < rule.spacing_ms:
             return
-        rule, now = self._rule, _Crop(sight.at_ms, crop)
+        now = _Crop(sight.at_ms, sight.aligned)
         while self._crops and now.at_ms - self._crops[0].at_ms > rule.before_ms[1] + 420:
             self._crops.popleft()
         self._crops.append(now)
@@ -91,13 +92,22 @@ class BlinkWatch:
         before = self._at(middle.at_ms, *rule.before_ms)
         if before is None:
             return
-        shut = max(_likeness(before, middle, eye) for eye in _EYES)
+        if self._blinked(before, middle, now):
+            self.seen = True
+            self._crops.clear()
+
+    def _blinked(self, before: _Crop, middle: _Crop, now: _Crop) -> bool:
+        """Compare three moments; most often one open eye is enough to know."""
+        rule = self._rule
+        shut = -1.0
+        for eye in _EYES:
+            shut = max(shut, _likeness(before, middle, eye))
+            if shut > 1.0 - rule.drop_min:
+                return False
         nose = _likeness(before, middle, _NOSE)
         again = min(_likeness(before, now, eye) for eye in _EYES)
         steady = nose >= rule.nose_min and again >= rule.open_min
-        if steady and min(nose, again) - shut >= rule.drop_min:
-            self.seen = True
-            self._crops.clear()
+        return steady and min(nose, again) - shut >= rule.drop_min
 
     def _at(self, now_ms: int, least_ms: int, most_ms: int) -> _Crop | None:
         """Return the newest crop that is so much older."""
@@ -105,17 +115,6 @@ class BlinkWatch:
             if least_ms <= now_ms - crop.at_ms <= most_ms:
                 return crop
         return None
-
-
-def _laid(sight: Sight) -> NDArray[np.uint8] | None:
-    """Return the face, grey, with its landmarks at the same places as any other."""
-    assert sight.face is not None, "asked for with a face only"
-    marks = np.asarray(sight.face.landmarks, np.float32)
-    laid, _ = cv2.estimateAffinePartial2D(marks, _PLACES, method=cv2.LMEDS)
-    if laid is None:
-        return None
-    crop = cv2.warpAffine(sight.image, laid, (_SIDE, _SIDE), flags=cv2.INTER_LINEAR)
-    return np.asarray(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
 def _likeness(before: _Crop, now: _Crop, place: tuple[int, int, int, int]) -> float:

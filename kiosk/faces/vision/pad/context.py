@@ -13,13 +13,14 @@ that stands still, fills the whole frame with nothing but a face, or is cut out 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kiosk.domain.pad import Layer, LayerReport, LayerVerdict
 from kiosk.faces.opencv import cv2
-from kiosk.faces.vision.pad.points import box_mask, find_points, follow
+from kiosk.faces.vision.pad.points import QUICK, box_of, find_points, follow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 _SIDES = ((-1.0, -0.8, -0.24, 0.75), (1.24, -0.8, 2.0, 0.75), (-0.24, -0.9, 1.24, -0.45))
 """Left of the head, right of it and above: boxes in widths and heights of the face."""
+_FACE = (0.08, 0.15, 0.92, 0.95)
+
+_Points = tuple["NDArray[np.float32]", "NDArray[np.float32]"]
+"""Where points were, and where they are now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,15 @@ class ContextRule:
     """Between two looks: at 30 frames a second a hand has moved by pixels, not by a tenth of it."""
     step_ms_max: int = 600
     """Longest wait for a motion before a look is begun anew."""
+    again_ms: int = 60
+    """Between two tries to see a motion that was too small before."""
+    calm_step_ms: int = 400
+    """Between two looks at a room that has been seen to stand still."""
+    calm_max: float = -0.3
+    """Up to here the room stands still while the face moves, if seen often enough."""
+    stir_min: float = 0.6
+    """Pixels of the small picture that a landmark must have moved, or nothing is followed at all:
+    they tremble by that much."""
     move_min: float = 1.0
     """Pixels of the small picture that the face must have moved, or the step says nothing."""
     steps_min: int = 4
@@ -55,6 +69,8 @@ class ContextRule:
     doubt_min: float = 0.45
     """From here on all points together are in doubt. Simulated people reached .5 in 3 of 115
     sessions, by hair in all boxes and a head that hardly moved."""
+    face_points_max: int = 30
+    side_points_max: int = 20
     face_points_min: int = 8
     side_points_min: int = 3
     side_points_sure: int = 6
@@ -100,8 +116,16 @@ class _Sum:
 
     def reaches(self, score_min: float, steps_min: int, travel_min: float) -> bool:
         """Say whether that is enough, and seen often enough."""
-        enough = self.steps >= steps_min and self.travel >= travel_min
-        return enough and self.score is not None and self.score >= score_min
+        score = self.score if self._is_enough(steps_min, travel_min) else None
+        return score is not None and score >= score_min
+
+    def stays_below(self, score_max: float, steps_min: int, travel_min: float) -> bool:
+        """Say whether it is that little, and seen often enough."""
+        score = self.score if self._is_enough(steps_min, travel_min) else None
+        return score is not None and score <= score_max
+
+    def _is_enough(self, steps_min: int, travel_min: float) -> bool:
+        return self.steps >= steps_min and self.travel >= travel_min
 
 
 class ContextLayer:
@@ -116,7 +140,8 @@ class ContextLayer:
 
     def change_face(self) -> None:
         """Forget the motion so far; an attack stays, and a doubt."""
-        self._key: Sight | None = None
+        self._key: _Key | None = None
+        self._tried_ms = 0
         self._looks = 0
         self._all = _Sum()
         self._sure = _Sum()
@@ -125,21 +150,21 @@ class ContextLayer:
         """Compare with the key frame, when it is old enough."""
         if sight.face is None:
             return
-        key = self._key
-        if key is None or key.face is None or key.track != sight.track:
-            self._key = sight
+        key, rule = self._key, self._rule
+        if key is None or key.track != sight.track:
+            self._key = _Key.of(sight, sight.face, rule)
             return
         passed_ms = sight.at_ms - key.at_ms
-        if passed_ms < self._rule.step_ms:
+        if passed_ms < self._spacing_ms or 0 <= sight.at_ms - self._tried_ms < rule.again_ms:
             return
-        step = _compare(key, key.face, sight, self._rule)
-        if step is None and passed_ms < self._rule.step_ms_max:
+        self._tried_ms = sight.at_ms
+        step = key.compare(sight, sight.face, rule)
+        if step is None and passed_ms < rule.step_ms_max:
             return
         self._looks += 1
-        self._key = sight
+        self._key = _Key.of(sight, sight.face, rule)
         if step is None:
             return
-        rule = self._rule
         self._all.take(step.agreed, step.moved)
         if step.agreed_least is not None:
             self._sure.take(step.agreed_least, step.moved)
@@ -147,6 +172,13 @@ class ContextLayer:
             self._doubt = True
         if self._sure.reaches(rule.with_face_min, rule.steps_sure, rule.travel_min):
             self._attack = True
+
+    @property
+    def _spacing_ms(self) -> int:
+        rule = self._rule
+        if self._all.stays_below(rule.calm_max, rule.steps_min, rule.travel_min):
+            return rule.calm_step_ms
+        return rule.step_ms
 
     def report(self) -> LayerReport:
         """Say what the room's motion is worth."""
@@ -161,25 +193,61 @@ class ContextLayer:
         return LayerReport(Layer.CONTEXT, LayerVerdict.BONA_FIDE, "nothing_found", score)
 
 
-def _compare(key: Sight, key_face: Face, now: Sight, rule: ContextRule) -> _Step | None:
-    """Return how far room and face went; None without motion."""
-    inner = box_mask(key.grey.shape, key_face, key.scale, (0.08, 0.15, 0.92, 0.95))
-    at_face, kept = _followed(key.grey, now.grey, inner)
-    if len(at_face) < rule.face_points_min:
-        return None
-    motion, _ = cv2.estimateAffinePartial2D(
-        at_face, kept, method=cv2.RANSAC, ransacReprojThreshold=1.0
-    )
-    if motion is None:
-        return None
-    sides = [
-        _followed(key.grey, now.grey, box_mask(key.grey.shape, key_face, key.scale, box))
-        for box in _SIDES
-    ]
-    # Hair, a hand or a neighbour may be on one side; a picture goes on behind the head.
-    usable = [side for side in sides if len(side[0]) >= rule.side_points_min]
-    if len(usable) < rule.sides_min:
-        return None
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """The frame that later ones are held against, and what of it can be followed.
+
+    `points` are those on the face, then those of each side; `ends` says where each part ends.
+    """
+
+    at_ms: int
+    track: int
+    grey: NDArray[np.uint8]
+    scale: float
+    landmarks: NDArray[np.float32]
+    points: NDArray[np.float32]
+    ends: tuple[int, ...]
+
+    @classmethod
+    def of(cls, sight: Sight, face: Face, rule: ContextRule) -> _Key:
+        """Look for points on a frame; without enough of them there are none."""
+        grey = sight.grey
+        parts = [
+            find_points(grey, box_of(grey.shape, face, sight.scale, box), most)
+            for box, most in (
+                (_FACE, rule.face_points_max),
+                *((side, rule.side_points_max) for side in _SIDES),
+            )
+        ]
+        if len(parts[0]) < rule.face_points_min:
+            parts = [part[:0] for part in parts]
+        ends = tuple(accumulate(len(part) for part in parts))
+        points = np.concatenate(parts)
+        return cls(sight.at_ms, sight.track, grey, sight.scale, face.landmarks, points, ends)
+
+    def compare(self, now: Sight, face: Face, rule: ContextRule) -> _Step | None:
+        """Return how far room and face went; None without motion."""
+        stirred = np.abs(face.landmarks - self.landmarks).max() * self.scale
+        if len(self.points) == 0 or stirred < rule.stir_min:
+            return None
+        there, kept = follow(self.grey, now.grey, self.points, QUICK)
+        parts = [
+            (self.points[start:end][kept[start:end]], there[start:end][kept[start:end]])
+            for start, end in pairwise((0, *self.ends))
+        ]
+        at_face, moved_face = parts[0]
+        # Hair, a hand or a neighbour may be on one side; a picture goes on behind the head.
+        usable = [side for side in parts[1:] if len(side[0]) >= rule.side_points_min]
+        if len(at_face) < rule.face_points_min or len(usable) < rule.sides_min:
+            return None
+        motion, _ = cv2.estimateAffinePartial2D(
+            at_face, moved_face, method=cv2.RANSAC, ransacReprojThreshold=1.0
+        )
+        return None if motion is None else _step(usable, motion, rule)
+
+
+def _step(usable: list[_Points], motion: NDArray[np.float64], rule: ContextRule) -> _Step | None:
+    """Return how far the sides went with a motion of the face; None if it would hardly move."""
     before, after = (np.concatenate(parts) for parts in zip(*usable, strict=True))
     moved = float(np.median(np.linalg.norm(_as_one_sheet(before, motion) - before, axis=1)))
     if moved < rule.move_min:
@@ -207,11 +275,3 @@ def _agreed(
 def _as_one_sheet(points: NDArray[np.float32], motion: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return where points would go if they were on one sheet with the face."""
     return np.asarray(points @ motion[:, :2].T + motion[:, 2], np.float64)
-
-
-def _followed(
-    before: NDArray[np.uint8], after: NDArray[np.uint8], mask: NDArray[np.uint8]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    points = find_points(before, mask, 40)
-    there, kept = follow(before, after, points)
-    return points[kept], there[kept]

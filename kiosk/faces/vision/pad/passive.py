@@ -10,14 +10,15 @@ screens in other light and injected streams are for the other layers and the ste
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kiosk.domain.evidence import PadVerdict
 from kiosk.faces.opencv import cv2
-from kiosk.faces.vision.runtime import open_session, run_single
+from kiosk.faces.vision.runtime import SingleNetwork
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,21 +59,21 @@ class PassivePad:
     def __init__(self, stages: tuple[Stage, ...]) -> None:
         """Load the networks; errors as for `open_session()`."""
         assert stages, "a pack without PAD must be refused before"
-        self._nets: list[tuple[float, tuple[int, int], Any]] = []
+        self._nets: list[tuple[float, tuple[int, int], SingleNetwork]] = []
         for stage in stages:
             assert stage.crop_scale is not None, "the manifest demands it for PAD"
-            self._nets.append((stage.crop_scale, stage.input_size, open_session(stage.file)))
+            self._nets.append((stage.crop_scale, stage.input_size, SingleNetwork(stage.file)))
 
     def score(self, image: NDArray[np.uint8], face: Face) -> float:
         """Return how bona fide one frame looks, 0 to 1; a score that is not finite counts as 0."""
         scores = []
-        for scale, size, session in self._nets:
+        for scale, size, network in self._nets:
             crop = crop_scaled(image, face, scale)
             patch = cv2.resize(crop, size, interpolation=cv2.INTER_LINEAR)
             blob = np.ascontiguousarray(patch.transpose(2, 0, 1), dtype=np.float32)[None]
-            scores.append(float(run_single(session, blob)[0, BONA_FIDE_CLASS]))
-        mean = float(np.mean(scores))
-        return mean if np.isfinite(mean) else 0.0
+            scores.append(float(network.run(blob)[0, BONA_FIDE_CLASS]))
+        mean = sum(scores) / len(scores)
+        return mean if math.isfinite(mean) else 0.0
 
 
 class PadSequence:
@@ -100,7 +101,7 @@ class PadSequence:
     @property
     def score(self) -> float | None:
         """Mean score of the newest frames, of whatever face, or None before the first."""
-        return float(np.mean(self._of_probe)) if self._of_probe else None
+        return _mean(self._of_probe) if self._of_probe else None
 
     @property
     def verdict(self) -> PadVerdict:
@@ -108,7 +109,7 @@ class PadSequence:
         if self._attack:
             return PadVerdict.ATTACK
         enough = len(self._of_face) >= self._rule.frames_min
-        if not enough or float(np.mean(self._of_face)) < self._rule.bona_fide_min:
+        if not enough or _mean(self._of_face) < self._rule.bona_fide_min:
             return PadVerdict.UNDECIDED
         return PadVerdict.BONA_FIDE
 
@@ -128,7 +129,12 @@ class PadSequence:
 
     def _looks_like_attack(self, scores: list[float]) -> bool:
         enough = len(scores) >= self._rule.frames_min
-        return enough and float(np.mean(scores)) <= self._rule.attack_max
+        return enough and _mean(scores) <= self._rule.attack_max
+
+
+def _mean(scores: list[float]) -> float:
+    # Of a few numbers, every frame and several times: numpy would take ten times as long.
+    return math.fsum(scores) / len(scores)
 
 
 def crop_scaled(image: NDArray[np.uint8], face: Face, scale: float) -> NDArray[np.uint8]:

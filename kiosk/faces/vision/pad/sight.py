@@ -62,18 +62,42 @@ class CameraFacts:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sight:
-    """One frame as the layers see it; `scale` leads from the frame to the small grey picture."""
+    """One frame as the layers see it.
+
+    Args:
+        at_ms: When.
+        track: The payer's.
+        image: The frame.
+        small: The small grey picture, if it is made already; else it is when first asked for.
+        scale: From the frame to the small grey picture.
+        face: Where the payer is.
+        pad_score: The networks', where they ran.
+        smile_score: The same.
+        aligned: The payer's face, grey, upright, 112 x 112.
+    """
 
     at_ms: int
     track: int
     image: NDArray[np.uint8] = field(repr=False, compare=False)
-    grey: NDArray[np.uint8] = field(repr=False, compare=False)
+    small: NDArray[np.uint8] | None = field(repr=False, compare=False)
     scale: float
     face: Face | None = field(repr=False, compare=False)
     pad_score: float | None
     smile_score: float | None
+    aligned: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def grey(self) -> NDArray[np.uint8]:
+        """Return the small grey picture; it is wanted on one frame of several only."""
+        if self.small is None:
+            grey = cv2.cvtColor(self.image, cv2.COLOR_BGR2GRAY)
+            if self.scale < 1.0:
+                size = _size(self.image.shape, self.scale)
+                grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+            self.small = np.asarray(grey, np.uint8)
+        return self.small
 
 
 class PadLayer(Protocol):
@@ -94,19 +118,18 @@ class PadLayer(Protocol):
 
 def sight_of(frame: Frame, judgement: FrameJudgement) -> Sight:
     """Return what the layers are shown of a judged frame."""
-    height, width = frame.image.shape[:2]
-    scale = min(1.0, GREY_SIDE_MAX / max(height, width))
-    grey = cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)
-    if scale < 1.0:
-        size = (round(width * scale), round(height * scale))
-        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     return Sight(
         at_ms=frame.at_ms,
         track=judgement.track,
         image=frame.image,
-        grey=np.asarray(grey, np.uint8),
-        scale=scale,
+        small=None,
+        scale=min(1.0, GREY_SIDE_MAX / max(frame.image.shape[:2])),
         face=judgement.face,
         pad_score=judgement.pad_score,
         smile_score=judgement.smile_score if judgement.face_seen else None,
+        aligned=judgement.grey,
     )
+
+
+def _size(shape: tuple[int, ...], scale: float) -> tuple[int, int]:
+    return round(shape[1] * scale), round(shape[0] * scale)

@@ -11,6 +11,7 @@ the camera's identity (`kiosk.faces.camera.identity`) and the light layer are fo
 
 from __future__ import annotations
 
+import statistics
 from collections import deque
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kiosk.domain.pad import Layer, LayerReport, LayerVerdict
+from kiosk.faces.vision.pad.repeats import Repeats
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,7 +70,7 @@ class StreamLayer:
         """Begin with nothing seen."""
         self._facts = facts
         self._rule = rule or StreamRule()
-        self._frames: deque[NDArray[np.uint8]] = deque(maxlen=self._rule.frames_kept)
+        self._frames = Repeats(self._rule.frames_kept, self._rule.pixels_min)
         self._repeats: deque[bool] = deque(maxlen=self._rule.frames_kept // 2)
         self._same: deque[float] = deque(maxlen=self._rule.frames_kept)
         self._times: deque[int] = deque(maxlen=4 * self._rule.beats_min)
@@ -106,11 +108,10 @@ class StreamLayer:
         """Take one more frame."""
         grid = np.ascontiguousarray(sight.image[4::_ROWS, 5::_COLUMNS, 1])
         self._times.append(sight.at_ms)
-        if self._frames and self._frames[-1].shape == grid.shape:
-            shares = self._equal_shares(grid)
-            self._repeats.append(bool(shares.max() >= self._rule.same_min))
-            self._same.append(float(shares[-1]))
-        self._frames.append(grid)
+        shares = self._frames.add(grid)
+        if shares is not None:
+            self._repeats.append(shares[0] >= self._rule.same_min)
+            self._same.append(shares[1])
         repeated = sum(self._repeats)
         if repeated >= self._rule.repeats_min and repeated * 2 >= len(self._repeats):
             self._fault = "frames_repeat"
@@ -120,7 +121,7 @@ class StreamLayer:
 
     def report(self) -> LayerReport:
         """Say what the stream is worth."""
-        same = round(float(np.median(self._same)), 3) if self._same else None
+        same = round(statistics.median(self._same), 3) if self._same else None
         if self._fault:
             return LayerReport(Layer.STREAM, LayerVerdict.ATTACK, self._fault, same)
         if not self._facts.true_clock:
@@ -135,39 +136,31 @@ class StreamLayer:
             return LayerReport(Layer.STREAM, LayerVerdict.UNDECIDED, "exposure_not_tried", same)
         return LayerReport(Layer.STREAM, LayerVerdict.BONA_FIDE, "", same)
 
-    def _equal_shares(self, grid: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Return the share of equal pixels with every kept frame; 0 where too few are usable."""
-        kept = np.stack([frame for frame in self._frames if frame.shape == grid.shape])
-        usable = (kept > 3) & (kept < 252) & (grid > 3) & (grid < 252)
-        counted = usable.sum(axis=(1, 2))
-        equal = ((kept == grid) & usable).sum(axis=(1, 2))
-        enough = counted >= self._rule.pixels_min
-        return np.where(enough, equal / np.maximum(counted, 1), 0.0)
-
     def _is_too_clean(self) -> bool:
-        return float(np.median(self._same)) >= self._rule.clean_min
+        return statistics.median(self._same) >= self._rule.clean_min
 
     def _is_too_even(self) -> bool:
         if len(self._times) < self._rule.beats_min:
             return False
-        times = np.array(self._times, np.float64)
         gaps = [later - earlier for earlier, later in pairwise(self._times)]
-        if max(gaps) > 2.5 * max(1.0, float(np.median(gaps))):
+        if max(gaps) > 2.5 * max(1.0, statistics.median(gaps)):
             return False
-        beats = np.arange(len(times), dtype=np.float64)
-        slope, start = np.polyfit(beats, times, 1)
-        return bool(np.abs(times - (start + slope * beats)).max() < self._rule.jitter_min_ms)
+        times = np.array(self._times, np.float64)
+        times -= times.mean()
+        beats = np.arange(len(times)) - (len(times) - 1) / 2
+        slope = (times @ beats) / (beats @ beats)
+        return bool(np.abs(times - slope * beats).max() < self._rule.jitter_min_ms)
 
     def _frames_between(self, first_ms: int, last_ms: int) -> NDArray[np.uint8]:
         """Return the kept frames of a time, of the newest one's size."""
-        size = self._frames[-1].shape
-        times = list(self._times)[-len(self._frames) :]
+        frames = self._frames.kept()
+        times = list(self._times)[-len(frames) :]
         kept = [
             frame
-            for at_ms, frame in zip(times, self._frames, strict=True)
-            if first_ms <= at_ms <= last_ms and frame.shape == size
+            for at_ms, frame in zip(times, frames, strict=True)
+            if first_ms <= at_ms <= last_ms
         ]
-        return np.stack(kept) if kept else np.empty((0, *size), np.uint8)
+        return np.stack(kept) if kept else np.empty((0, *frames[-1].shape), np.uint8)
 
     def _check_exposure(self, now_ms: int) -> None:
         if self._commanded is None or self._followed is not None:

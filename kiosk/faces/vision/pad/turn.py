@@ -22,7 +22,7 @@ import numpy as np
 from kiosk.domain.headturn import ANSWER_MS
 from kiosk.domain.pad import Layer, LayerReport, LayerVerdict
 from kiosk.faces.opencv import cv2
-from kiosk.faces.vision.pad.points import box_mask, find_points, follow
+from kiosk.faces.vision.pad.points import box_of, find_points, follow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -140,8 +140,8 @@ class TurnLayer:
         if sight is None or sight.face is None:
             self._last, self._points = None, np.zeros((0, 2), np.float32)
             return
-        mask = box_mask(sight.grey.shape, sight.face, sight.scale, (0.06, 0.12, 0.94, 0.95))
-        self._points = find_points(sight.grey, mask, 120)
+        box = box_of(sight.grey.shape, sight.face, sight.scale, (0.06, 0.12, 0.94, 0.95))
+        self._points = find_points(sight.grey, box, 120)
         self._last = sight.grey
 
     def _measure(self, sight: Sight) -> _Shape | None:

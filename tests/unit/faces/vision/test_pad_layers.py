@@ -10,6 +10,7 @@ from kiosk.domain.lightcode import LightPlan, Tint
 from kiosk.domain.pad import LayerVerdict
 from kiosk.faces.opencv import cv2
 from kiosk.faces.vision.detector import Face
+from kiosk.faces.vision.encoder import align
 from kiosk.faces.vision.pad.context import ContextLayer
 from kiosk.faces.vision.pad.light import LightLayer
 from kiosk.faces.vision.pad.movement import MovementLayer
@@ -44,7 +45,8 @@ def sight(at_ms, picture, face=None, *, smile=None, noise=2.0, track=1):
     grey = grey.astype(np.uint8)
     image = grey if grey.ndim == 3 else np.repeat(grey[..., None], 3, axis=2)
     small = grey if grey.ndim == 2 else np.ascontiguousarray(grey[..., 1])
-    return Sight(at_ms, track, image, small, 1.0, face, None, smile)
+    aligned = None if face is None else cv2.cvtColor(align(image, face), cv2.COLOR_BGR2GRAY)
+    return Sight(at_ms, track, image, small, 1.0, face, None, smile, aligned)
 
 
 def times(count):
