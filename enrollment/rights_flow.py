@@ -21,10 +21,12 @@ from kiosk.link.desk_rights import (
     CorrectPerson,
     ExportPerson,
     FreezePerson,
+    LiftReport,
     LimitPerson,
     ListPersonPayments,
     PausePerson,
     PersonKept,
+    ReportLifted,
     ReportWrong,
     ResumePerson,
     RightTaken,
@@ -164,6 +166,17 @@ def report_wrong(
         "charged_at": told.charged_at,
         "refund": None if told.refund is None else _refund(told.refund),
         "evidence": told.evidence,
+    }
+
+
+def lift_report(client: FacesClient, person: str) -> dict[str, Any]:
+    """End the PIN at every payment that a wrong-person report brought, once it is closed."""
+    told = client.call(LiftReport(PersonId(person)), ReportLifted, timeout_s=SILENCE_S_MAX)
+    return {
+        "person": told.person,
+        "lifted": not told.reason,
+        "reason": told.reason,
+        "pin_always": told.pin_always,
     }
 
 

@@ -84,6 +84,8 @@ RIGHTS_REFUSED = {
     "not_the_payer": "This order has charged somebody else.",
     "nothing_paid": "Nothing was paid yet; report again when the payment's end is known.",
     "phone_taken": "Somebody else is enrolled with this number.",
+    "not_reported": "No wrong-person report holds this person to the PIN.",
+    "report_open": "The refund of a report is still open: see smiletill money refunds.",
     "nothing_left": "All of it has gone back already.",
 }
 
@@ -92,6 +94,12 @@ def right_refused(reason: str, attempts_left: int | None) -> str:
     """Return why a customer's right or a report was not carried out, in words."""
     known = RIGHTS_REFUSED.get(reason, f"{reason.replace('_', ' ')}.")
     return known if attempts_left is None else f"{known} Tries left: {attempts_left}."
+
+
+def still_pin(why: str) -> str:
+    """Return why a PIN is asked at every payment all the same."""
+    known = {"look_alike": "Somebody enrolled looks the same, so the PIN is still asked."}
+    return known.get(why, f"The PIN is still asked: {spaced(why)}.")
 
 
 def spaced(code: str) -> str:

@@ -205,7 +205,31 @@ def report_wrong(
     return 0 if told["refund"] is not None else EXIT_NO
 
 
-WORDS = (kept, export, correct, limits, change_pin, pause, resume, freeze, unfreeze, report_wrong)
+@click.command(name="lift-report")
+@_person
+@founded_data_option
+@json_option
+@click.pass_obj
+def lift_report(faces: OpenFaces, *, person: str, data_dir: Path, as_json: bool) -> int:
+    """End the PIN at every payment after a wrong-person report, once its refund is done.
+
+    Exit 1 if nothing was reported or a refund is open. Who looks like somebody else keeps the PIN.
+    """
+    with faces(data_dir) as client:
+        told = rights_flow.lift_report(client, person)
+    if told["lifted"]:
+        still = f" {words.still_pin(told['pin_always'])}" if told["pin_always"] else ""
+        human = f"The report is lifted.{still}"
+    else:
+        human = words.right_refused(told["reason"], None)
+    emit(told, as_json, human)
+    return 0 if told["lifted"] else EXIT_NO
+
+
+WORDS = (
+    *(kept, export, correct, limits, change_pin, pause, resume, freeze, unfreeze),
+    *(report_wrong, lift_report),
+)
 
 
 def _told(taken: dict[str, Any], *, as_json: bool) -> int:

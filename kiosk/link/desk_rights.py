@@ -163,8 +163,29 @@ class WrongReported(Message, frozen=True, tag="wrong_reported"):
     evidence: dict[str, str] = msgspec.field(default_factory=dict)
 
 
+class LiftReport(Message, frozen=True, tag="lift_report"):
+    """End the PIN at every payment that a wrong-person report brought; answered by `ReportLifted`.
+
+    Refused while a refund of a report on this person, or on whom it links them to, is open.
+    """
+
+    person: PersonId
+
+
+class ReportLifted(Message, frozen=True, tag="report_lifted"):
+    """Why a PIN is still always asked, empty if it is not; `reason` says why nothing was changed.
+
+    Reasons: `not_reported`, `report_open`.
+    """
+
+    person: PersonId
+    reason: str = ""
+    pin_always: str = ""
+
+
 DeskRightsAsk = (
     ShowRights | ExportPerson | ListPersonPayments | FreezePerson | UnfreezePerson | PausePerson
     | ResumePerson | LimitPerson | ChangePin | CorrectPerson | ReportWrong
+    | LiftReport
 )  # fmt: skip
-DeskRightsMessage = DeskRightsAsk | PersonKept | RightTaken | WrongReported
+DeskRightsMessage = DeskRightsAsk | PersonKept | RightTaken | WrongReported | ReportLifted

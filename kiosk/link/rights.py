@@ -120,7 +120,20 @@ class WrongPersonTaken(Message, frozen=True, tag="wrong_person_taken"):
     at: str = ""
 
 
+class CountWrongReports(Message, frozen=True, tag="count_wrong_reports"):
+    """Ask how many wrong-person reports on these payers still wait for their refund's end."""
+
+    aliases: tuple[PayerAlias, ...]
+
+
+class WrongReports(Message, frozen=True, tag="wrong_reports"):
+    """That many."""
+
+    open: int
+
+
 RightsMessage = (
     ProvePin | PinProven | SetLimits | SetPin | SuspendMandate | ResumeMandate | RightDone
     | ListPayments | PayerPayments | ReportWrongPerson | WrongPersonTaken
+    | CountWrongReports | WrongReports
 )  # fmt: skip

@@ -11,6 +11,7 @@ a token lives for minutes in memory, ends with a new PIN, and pays nothing.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 
 from kiosk.domain.errors import BadInputError
 from kiosk.domain.ids import PayerAlias
@@ -20,6 +21,7 @@ from kiosk.domain.payment import AttemptEnd
 from kiosk.domain.pin import check_new_pin
 from kiosk.link.back_office import RefundOrder
 from kiosk.link.rights import (
+    CountWrongReports,
     ListPayments,
     PayerPayment,
     PayerPayments,
@@ -32,6 +34,7 @@ from kiosk.link.rights import (
     SetPin,
     SuspendMandate,
     WrongPersonTaken,
+    WrongReports,
 )
 from kiosk.money.book import Attempt
 from kiosk.money.clock import Clock
@@ -52,12 +55,14 @@ TOKEN_S = 180.0
 TOKENS_MAX = 100
 """Proofs that are out at a time; the oldest goes first."""
 PAYMENTS_IN_PAGE_MAX = 500
+REPORT_PREFIX = "wrong-person:"
+"""Begins the request id of a refund that a wrong-person report has opened."""
 
 RightsAsks = (
     ProvePin | SetLimits | SetPin | SuspendMandate | ResumeMandate | ListPayments
-    | ReportWrongPerson
+    | ReportWrongPerson | CountWrongReports
 )  # fmt: skip
-RightsAnswers = PinProven | RightDone | PayerPayments | WrongPersonTaken
+RightsAnswers = PinProven | RightDone | PayerPayments | WrongPersonTaken | WrongReports
 
 
 class RightsDesk:
@@ -102,6 +107,8 @@ class RightsDesk:
                 return self.payments(alias, skip)
             case ReportWrongPerson():
                 return self.report(ask)
+            case CountWrongReports(aliases=aliases):
+                return self.open_reports(aliases)
 
     def prove(self, alias: PayerAlias, pin: str) -> PinProven:
         """Compare a PIN; counted, delayed and locked as for a payment."""
@@ -209,9 +216,22 @@ class RightsDesk:
         if ask.alias is None:
             return taken
         opened = self._refunds.refund(
-            RefundOrder(f"wrong-person:{ask.order_id}", ask.order_id, ask.staff, "wrong_person")
+            RefundOrder(f"{REPORT_PREFIX}{ask.order_id}", ask.order_id, ask.staff, "wrong_person")
         )
         return WrongPersonTaken(taken.payer, opened.refusal, opened.refund, taken.amount, taken.at)
+
+    def open_reports(self, aliases: Collection[PayerAlias]) -> WrongReports:
+        """Count the reports on these payers whose refund nobody has said the end of yet."""
+        with self._ledger.lock:
+            book = self._ledger.book
+            found = [
+                refund
+                for refund in book.refunds.entries.values()
+                if refund.state.is_open
+                and refund.request_id.startswith(REPORT_PREFIX)
+                and book.attempts[refund.key].alias in aliases
+            ]
+        return WrongReports(len(found))
 
     # ----------------------------------------------------------------------------------------------
 

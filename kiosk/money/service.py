@@ -47,6 +47,7 @@ from kiosk.link.protocol import (
     VerifyPin,
 )
 from kiosk.link.rights import (
+    CountWrongReports,
     ListPayments,
     ProvePin,
     ReportWrongPerson,
@@ -91,7 +92,7 @@ _MAY_SAY: dict[Role, tuple[type[AnyMessage], ...]] = {
         NextOrder, AcknowledgeOrder, AbortOrder, CloseElsewhere,
         # What payers do to their own mandates, at the desk or at the screen.
         ProvePin, SetLimits, SetPin, SuspendMandate, ResumeMandate, ListPayments,
-        ReportWrongPerson,
+        ReportWrongPerson, CountWrongReports,
         # Faces and money keep each other's last word.
         WatchVault,
     ),
@@ -289,7 +290,7 @@ class MoneyService:
                 return self._mandates.revoke(alias)
             case ProvePin() | SetLimits() | SetPin() | SuspendMandate() | ResumeMandate():
                 return self._rights.answer(message)
-            case ListPayments() | ReportWrongPerson():
+            case ListPayments() | ReportWrongPerson() | CountWrongReports():
                 return self._rights.answer(message)
             case OpenOrder() | AbortOrder() | CloseElsewhere() | GetOrderStatus() | ListOrders():
                 return self._till(message)

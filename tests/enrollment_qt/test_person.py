@@ -66,6 +66,7 @@ def test_what_staff_must_know_stands_on_top(opened):
     tool.window.open_person(ADA)
     assert not tool.find("act_limits").isEnabled(), "nothing can be done to who is not there yet"
     tool.until("money_away")
+    tool.until("act_limits")  # Qt shows what was put into a layout in a later turn
     assert tool.find("act_limits").isEnabled()
 
 

@@ -62,10 +62,11 @@ class RightsShop:
         encode_frame(Frame(1, answer))
         return answer
 
-    def enrol(self, seed: int) -> PersonId:
+    def enrol(self, seed: int, *, phone: str = "", **more: object) -> PersonId:
         self.capture.result = samples(seed)
         spec = CameraSpec(CameraKind.FRAME_FOLDER, path="/frames")
-        return self.do(EnrolPerson("Ada", f"0770090{seed:04d}", PIN, "v1", spec)).person
+        number = phone or f"0770090{seed:04d}"
+        return self.do(EnrolPerson("Ada", number, PIN, "v1", spec, **more)).person
 
     def alias(self, person):
         return self.vault.alias(person)

@@ -28,7 +28,7 @@ from kiosk.faces.desk.people import summary
 from kiosk.faces.desk.ports import DeskTools
 from kiosk.faces.desk.reenrol import reenrol
 from kiosk.faces.desk.renewing import renew
-from kiosk.faces.desk.report import report_wrong
+from kiosk.faces.desk.report import lift_report, report_wrong
 from kiosk.faces.desk.retention import Retention
 from kiosk.faces.desk.rights import change, kept, payments, staff_word
 from kiosk.faces.desk.staff import StaffSession
@@ -42,6 +42,7 @@ from kiosk.link.audit import AuditEntries, ListAudit, VerifyAudit
 from kiosk.link.desk_rights import (
     DeskRightsAsk,
     ExportPerson,
+    LiftReport,
     ListPersonPayments,
     ReportWrong,
     ShowRights,
@@ -192,6 +193,10 @@ class Desk:
                 with self._next_right():
                     answer = report_wrong(self._tools, message, staff)
                 yield answer
+            case LiftReport(person):
+                with self._next_right():
+                    lifted = lift_report(self._tools, person)
+                yield lifted
             case _:
                 with self._next_right():
                     taken = change(self._tools, message, staff)

@@ -24,7 +24,7 @@ from kiosk.domain.identification import Candidate
 from kiosk.domain.ids import PackId, PersonId
 from kiosk.faces.desk.ports import DeskTools
 from kiosk.faces.vault.errors import PersonUnknownError, VaultUnusableError
-from kiosk.faces.vault.records import LOOK_ALIKES_MAX, PersonState
+from kiosk.faces.vault.records import LOOK_ALIKES_MAX, Person, PersonState
 from kiosk.faces.vault.store import Vault
 from kiosk.link.protocol import EnrolRefused
 
@@ -71,7 +71,7 @@ class Likeness:
 def likeness(tools: DeskTools, pack: PackId, template: NDArray[np.float32]) -> Likeness:
     """Compare a newcomer with everybody who is kept, searched or not."""
     duplicate_from = tools.duplicate_from(pack)
-    look_alike_from = min(duplicate_from, (tools.look_alike_from or tools.duplicate_from)(pack))
+    look_alike_from = min(duplicate_from, _look_alike_from(tools, pack))
     found = list(tools.gallery.search(pack, template, k=LOOK_ALIKES_MAX))
     hidden = tools.gallery.aside()
     try:
@@ -88,6 +88,21 @@ def likeness(tools: DeskTools, pack: PackId, template: NDArray[np.float32]) -> L
         key=lambda candidate: (-candidate.score, candidate.person),
     )
     return Likeness(tuple(alike[:LOOK_ALIKES_MAX]), look_alike_from, duplicate_from)
+
+
+def are_alike(tools: DeskTools, one: Person, other: Person) -> bool:
+    """Say whether two who are kept look alike, as an enrolment would find it.
+
+    Of two packs nothing can be compared: they count as alike until one of them comes by.
+    """
+    if one.pack != other.pack:
+        return True
+    limit = min(tools.duplicate_from(one.pack), _look_alike_from(tools, one.pack))
+    return float(one.template @ other.template) >= limit
+
+
+def _look_alike_from(tools: DeskTools, pack: PackId) -> float:
+    return (tools.look_alike_from or tools.duplicate_from)(pack)
 
 
 def settle(vault: Vault) -> Sequence[PersonId]:

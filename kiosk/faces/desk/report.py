@@ -3,6 +3,7 @@
 The pair is bound to PIN before anything else is done, so that it cannot happen again meanwhile.
 Money finds out whom the order charged; staff cannot have somebody else's money given back. What is
 kept of the recognition is told from `evidence`: codes and rounded numbers, nothing biometric.
+Lifting it is a manager's, and only when nobody waits for the refund any more.
 Invariant: reported again, nothing more is done and the same is told.
 """
 
@@ -10,11 +11,12 @@ from __future__ import annotations
 
 from kiosk.domain.errors import BadInputError
 from kiosk.domain.ids import PayerAlias, PersonId
+from kiosk.faces.desk import look_alikes
 from kiosk.faces.desk.ports import DeskTools
 from kiosk.faces.desk.rights import known, let_search
 from kiosk.faces.vault.records import LOOK_ALIKES_MAX, PersonState
-from kiosk.link.desk_rights import ReportWrong, WrongReported
-from kiosk.link.rights import ReportWrongPerson, WrongPersonTaken
+from kiosk.link.desk_rights import ReportLifted, ReportWrong, WrongReported
+from kiosk.link.rights import CountWrongReports, ReportWrongPerson, WrongPersonTaken, WrongReports
 
 REFUND_S_MAX = 60.0
 """Seconds that money and the bank get to take a refund; it is journalled before it is sent."""
@@ -68,6 +70,34 @@ def report_wrong(tools: DeskTools, message: ReportWrong, staff: str) -> WrongRep
         taken.at,
         tools.evidence(message.order_id),
     )
+
+
+def lift_report(tools: DeskTools, person: PersonId) -> ReportLifted:
+    """End the PIN at every payment that a report brought, once the report is closed.
+
+    Who looks like somebody else stays bound: the two are compared anew, because a report may stand
+    in the place of what was found at enrolment.
+
+    Raises:
+        PersonUnknownError: Nobody has this id.
+        SmileTillError: Money cannot be asked, or the disk refuses.
+    """
+    reported = known(tools, person)
+    if reported.pin_always != WRONG_PERSON:
+        return ReportLifted(person, "not_reported", reported.pin_always)
+    linked = [other for other in tools.vault.people() if other.person in reported.look_alikes]
+    aliases = (reported.alias, *(other.alias for other in linked))
+    with tools.money(None) as money:
+        if money.ask(CountWrongReports(aliases), WrongReports, REFUND_S_MAX).open:
+            return ReportLifted(person, "report_open", WRONG_PERSON)
+    alike = [it.person for it in linked if look_alikes.are_alike(tools, reported, it)]
+    reason = look_alikes.REASON if alike else ""
+    tools.vault.amend(person, pin_always=reason, look_alikes=tuple(alike))
+    gone = [other for other in reported.look_alikes if other not in alike]
+    look_alikes.unlink(tools.vault, person, gone)
+    if reported.state is PersonState.ACTIVE:
+        let_search(tools, person)
+    return ReportLifted(person, pin_always=reason)
 
 
 def _owner(tools: DeskTools, alias: PayerAlias) -> PersonId | None:

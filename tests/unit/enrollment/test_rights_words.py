@@ -13,7 +13,7 @@ from enrollment import export_words, rights_flow
 from enrollment.pdf import Cells, Heading, Paragraph, write_pdf
 from kiosk.cli import run_command
 from kiosk.domain.errors import BadInputError, SetupError
-from kiosk.domain.ids import OrderId
+from kiosk.domain.ids import OrderId, PersonId
 from kiosk.domain.mandate import DEFAULT_LIMITS, MandateLimits, MandateState
 from kiosk.domain.money import Money
 from kiosk.domain.refund import RefundState, RefundWay
@@ -23,10 +23,12 @@ from kiosk.link.desk_rights import (
     CorrectPerson,
     ExportPerson,
     FreezePerson,
+    LiftReport,
     LimitPerson,
     ListPersonPayments,
     PausePerson,
     PersonKept,
+    ReportLifted,
     ReportWrong,
     ResumePerson,
     RightTaken,
@@ -61,6 +63,7 @@ class FakeFaces:
         self.asked: list[object] = []
         self.taken = TAKEN
         self.kept = KEPT
+        self.lifted = ReportLifted(PersonId("p1"))
         self.report = WrongReported(
             OrderId("o1"), "", "p1", ("p1", "p2"), REFUND, Money(1_250), "t", {"score": "0.71"}
         )
@@ -80,6 +83,8 @@ class FakeFaces:
         match message:
             case ShowRights() | ExportPerson():
                 answer = self.kept
+            case LiftReport():
+                answer = self.lifted
             case ListPersonPayments(skip=skip):
                 answer = PayerPayments((PAID,) if skip < 3 else (), 3)
             case ReportWrong():
@@ -174,6 +179,23 @@ def test_the_age_is_said_as_it_is_known(faces, run, known, said):
 
     texts = [part.texts[1] for part in export_words.document(told) if isinstance(part, Cells)]
     assert [text for text in texts if said in text]
+
+
+@pytest.mark.parametrize(
+    ("lifted", "code", "said"),
+    [
+        (ReportLifted("p1"), 0, "The report is lifted."),
+        (ReportLifted("p1", pin_always="look_alike"), 0, "looks the same, so the PIN is still"),
+        (ReportLifted("p1", "report_open", "wrong_person"), 1, "The refund of a report is still"),
+        (ReportLifted("p1", "not_reported"), 1, "No wrong-person report holds"),
+    ],
+)
+def test_lifting_a_report_says_what_came_of_it(faces, tmp_path, capsys, lifted, code, said):
+    """The answer no is exit 1 with its reason; a PIN that stays is told."""
+    faces.lifted = lifted
+
+    assert code == run_command(["enrol", "lift-report", "p1", "--data", str(tmp_path)])
+    assert said in capsys.readouterr().out
 
 
 def test_a_refused_right_is_exit_1_with_its_reason(faces, run):

@@ -12,14 +12,17 @@ from kiosk.domain.order import Outcome
 from kiosk.faces.desk.rights import staff_word
 from kiosk.faces.desk.roles import role_for
 from kiosk.faces.vault.records import PersonState
+from kiosk.link.back_office import CloseRefund
 from kiosk.link.desk_rights import (
     ChangePin,
     CorrectPerson,
     ExportPerson,
     FreezePerson,
+    LiftReport,
     LimitPerson,
     ListPersonPayments,
     PausePerson,
+    ReportLifted,
     ReportWrong,
     ResumePerson,
     ShowRights,
@@ -34,7 +37,7 @@ from kiosk.link.protocol import (
 )
 from kiosk.link.rights import ProvePin
 from kiosk.link.staff_desk import StaffRole
-from tests.fakes.money_room import PIN
+from tests.fakes.money_room import PIN, TILL
 from tests.fakes.rights_shop import RightsShop
 
 STAFF = Hello(1, Role.STAFF)
@@ -257,6 +260,46 @@ def test_one_report_binds_the_pair_to_pin_refunds_and_keeps_evidence(shop, ada):
         assert one in shop.gallery
     assert shop.do(ReportWrong(OrderId("o1"), ada, bob)) == first
     assert len(shop.room.book.refunds.entries) == 1
+
+
+def test_a_report_is_lifted_when_its_refund_is_closed_and_for_one_at_a_time(shop, ada):
+    """While the money is on its way nothing changes; then the link goes with the PIN."""
+    bob = shop.enrol(2)
+    assert shop.do(LiftReport(ada)).reason == "not_reported"
+    shop.pay(ada, "o1")
+    refund = shop.do(ReportWrong(OrderId("o1"), ada, bob)).refund
+    assert refund.state.is_open, "the fake bank gives nothing back by itself"
+    for one in (ada, bob):
+        assert shop.do(LiftReport(one)) == ReportLifted(one, "report_open", "wrong_person")
+    assert shop.vault.get(ada).pin_always == "wrong_person"
+
+    shop.room.ask(CloseRefund(refund.number, done=True, staff="ann"), TILL)
+    assert shop.do(LiftReport(ada)) == ReportLifted(ada)
+    kept, other = shop.vault.get(ada), shop.vault.get(bob)
+    assert (kept.pin_always, kept.look_alikes) == ("", ())
+    assert (other.pin_always, other.look_alikes) == ("wrong_person", ())
+    assert ada in shop.gallery
+    assert shop.do(LiftReport(ada)).reason == "not_reported"
+    assert [it.what for it in shop.audit.entries()].count("lift_report") == 5
+
+
+def test_a_twin_keeps_the_pin_when_a_report_is_lifted(shop, ada):
+    """The report stood in the place of what enrolment had found; it is found again."""
+    twin = shop.enrol(1, look_alike_of=ada, phone="07700900777")
+    shop.pay(ada, "o1")
+    refund = shop.do(ReportWrong(OrderId("o1"), ada, twin)).refund
+    shop.room.ask(CloseRefund(refund.number, done=True, staff="ann"), TILL)
+
+    for one, other in ((ada, twin), (twin, ada)):
+        assert shop.do(LiftReport(one)) == ReportLifted(one, pin_always="look_alike")
+        kept = shop.vault.get(one)
+        assert (kept.pin_always, kept.look_alikes) == ("look_alike", (other,))
+
+
+def test_only_a_manager_lifts_a_report():
+    """A clerk reports; that it is settled is a manager's word."""
+    assert role_for(ReportWrong(OrderId("o1"))) is StaffRole.CLERK
+    assert role_for(LiftReport(PersonId("p1"))) is StaffRole.MANAGER
 
 
 def test_a_report_finds_out_whom_the_order_charged(shop, ada):
