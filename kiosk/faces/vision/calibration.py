@@ -9,7 +9,8 @@ A pack whose encoder nobody has measured yet identifies nobody until its owner h
 owner's is then all there is, and a small or kind one would promise too much: so the tails of a
 shipped pack, named by the manifest as its floor, join it. They were measured with another encoder
 and say nothing of this one; they only keep its thresholds from being laxer than a measured pack's.
-That is our own choice: score scales of encoders differ, and a floor can only refuse more.
+The owner's set itself counts as one of all kinds of people, whose strangers of one group pass far
+oftener (docs/decisions/an-encoder-nobody-has-measured.md).
 """
 
 from __future__ import annotations
@@ -58,7 +59,10 @@ def impostor_tails(pack: Pack, data_dir: Path | None = None) -> tuple[ImpostorTa
             code="calibration_bad",
             mend=mend,
         ) from error
-    return base + _tails_of(pack, kept, mend)
+    owners = _tails_of(pack, kept, mend)
+    if not is_calibrated(pack):
+        owners = tuple(replace(tail, alike_factor=ALIKE_FACTOR) for tail in owners)
+    return base + owners
 
 
 def tails_without_owner(pack: Pack) -> tuple[ImpostorTail, ...]:

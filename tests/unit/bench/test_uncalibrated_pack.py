@@ -13,8 +13,10 @@ from kiosk.bench.sets import face_pictures
 from kiosk.bench.tails import Scores
 from kiosk.commands.models import models
 from kiosk.domain.errors import SetupError
-from kiosk.domain.identification import SearchPolicy, thresholds
+from kiosk.domain.identification import ALIKE_FACTOR, SearchPolicy, thresholds
 from kiosk.faces.vision.calibration import impostor_tails, owner_file, tails_without_owner
+from kiosk.faces.vision.pipeline import pack_threshold
+from kiosk.faces.vision.prober import pad_rule
 from models.errors import PackManifestError
 from models.manifest import MANIFEST_NAME, SHIPPED_DIR, find_pack, load_pack, packs_dir
 from models.store import current_pack
@@ -76,6 +78,22 @@ def test_nobody_is_identified_with_it_before_its_owner_has_measured(trial, data_
     assert current_pack(data_dir) == "starter"
 
 
+def test_the_shipped_pack_open_is_such_a_pack(data_dir):
+    """It has every threshold but a calibration, and mobileface's tails as its floor."""
+    pack = load_pack(SHIPPED_DIR / "open", verify=False)
+
+    with pytest.raises(SetupError) as refused:
+        impostor_tails(pack, data_dir)
+
+    mobileface = impostor_tails(load_pack(SHIPPED_DIR / "mobileface", verify=False))
+    assert refused.value.code == "calibration_missing"
+    assert pad_rule(pack).bona_fide_min > pad_rule(pack).attack_max
+    assert 0 < pack_threshold(pack, "quality_min") < 0.5
+    assert [tail.upper95 for tail in tails_without_owner(pack)] == [
+        tail.upper95 for tail in mobileface
+    ]
+
+
 def test_few_people_who_are_nothing_alike_do_not_make_it_lax(trial, data_dir):
     """Twenty strangers at -.2 would let anybody pass; the floor holds all three bands."""
     measured(trial, data_dir, centre=-0.2)
@@ -93,6 +111,21 @@ def test_people_who_are_alike_make_it_stricter_than_the_floor(trial, data_dir):
 
     assert (bands(tails) > bands(tails_without_owner(trial))).all()
     assert thresholds(1_000, POLICY, tails).worst_open == "owner"
+
+
+def test_the_only_set_of_an_encoder_counts_as_mixed(trial, data_dir):
+    """Strangers of one group pass oftener than it says; in a measured pack another set says so."""
+    measured(trial, data_dir, centre=0.3, people=60)
+    starter = load_pack(STARTER, verify=False)
+    shutil.copy(owner_file(trial, data_dir), owner_file(starter, data_dir))
+
+    owners, joined = (impostor_tails(pack, data_dir)[-1] for pack in (trial, starter))
+
+    assert owners.source == joined.source == "owner"
+    assert owners.alike_factor == ALIKE_FACTOR
+    assert joined.alike_factor == 1.0
+    assert (bands([owners]) >= bands([joined])).all()
+    assert bands([owners])[1] > bands([joined])[1]
 
 
 def test_a_measurement_of_another_encoder_does_not_count(trial, data_dir):
