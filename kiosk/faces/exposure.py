@@ -51,6 +51,11 @@ class ExposureRule:
     """From the first frame to the first step for a face: a webcam's own metering begins dark."""
     dark_ms: int = 1_200
     """The same, where it is too dark to find one."""
+    blind_ms: int = 2_000
+    """From the first frame without any face until more light is tried once: somebody has pressed
+    the button, and may be black before a window."""
+    blind_times: float = 4.0
+    blind_for_ms: int = 700
     settle_ms: int = 200
     """From a command to the frame that shows it all: a queue of two or three frames."""
     random_ms: int = 300
@@ -82,6 +87,10 @@ class Phase(enum.Enum):
     RETURNING = "returning"
     DONE = "done"
     """The pictures followed or not, or nothing could be asked; metering goes on."""
+
+
+METERED = frozenset({Phase.WAITING, Phase.HELD, Phase.DONE})
+"""Phases in which the exposure may follow the face."""
 
 
 @dataclass(slots=True)
@@ -145,6 +154,7 @@ class ExposureKeeper:
         self._due_ms = 0
         self._lowered_to = 1.0
         self._to_be_mended = False
+        self._searches: list[int] = []
         if self._refuses(self._exposure()):
             self._give_up(NO_CONTROL)
 
@@ -183,7 +193,9 @@ class ExposureKeeper:
             return
         if judgement.face is not None and self._face_ms is None:
             self._face_ms = now_ms
-        if self._command is None and self._phase in {Phase.WAITING, Phase.HELD, Phase.DONE}:
+        elif self._face_ms is None and judgement.reason is Reason.NO_FACE:
+            self._search(now_ms)
+        if self._command is None and self._phase in METERED:
             self._meter(judgement)
         if self._to_be_mended or self._metering.is_mending or self._metering.has_given_up:
             return
@@ -217,6 +229,21 @@ class ExposureKeeper:
         elif self._metering.times != before.times:
             self._tell_camera(self._metering.times, judgement.at_ms)
             self._due_ms = self._drawn_ms(judgement.at_ms + self._rule.settle_ms)
+
+    def _search(self, now_ms: int) -> None:
+        """Where nobody is found, look once with more light, and then as before."""
+        rule = self._rule
+        if not self._searches:
+            due_ms, times = (self._began_ms or 0) + rule.blind_ms, rule.blind_times
+        elif len(self._searches) == 1:
+            due_ms, times = self._searches[0] + rule.blind_for_ms, 1.0
+        else:
+            return
+        if now_ms >= due_ms:
+            self._searches.append(now_ms)
+            steps = self._metering.steps + 1
+            self._metering = replace(self._metering, times=times, steps=steps)
+            self._tell_camera(times, now_ms)
 
     def _luminance(self, judgement: FrameJudgement) -> float | None:
         quality = judgement.quality
@@ -310,8 +337,7 @@ class ExposureKeeper:
         """See what became of the last command; tell the streams of the one they look for."""
         exposure, command = self._exposure(), self._command
         if command is None or command.done_ms is not None:
-            mending = command is not None and self._metering.is_mending
-            if mending and self._is_over(now_ms, self._rule.settle_ms):
+            if self._phase in METERED and self._is_over(now_ms, self._rule.settle_ms):
                 self._command = None
             return
         if exposure.number < command.number:

@@ -121,18 +121,18 @@ class FakeCamera:
 class FakeEyes:
     """The face is the picture's right half; stream layers are the real ones."""
 
-    def __init__(self, *, face_from=0):
+    def __init__(self, *, face_from=0, face_above=0.0):
         self.streams = (StreamLayer(FACTS),)
         self.newest = None
         self.steady = []
         self._from = face_from
+        self._above = face_above
 
     def look(self, frame):
-        face = FACE if frame.index >= self._from else None
-        quality = None
-        reason = Reason.NO_FACE
+        level = float(frame.image[:, 160:].mean())
+        found = frame.index >= self._from and level >= self._above
+        face, quality, reason = (FACE if found else None), None, Reason.NO_FACE
         if face is not None:
-            level = float(frame.image[:, 160:].mean())
             quality = Quality(60, 0, 0.55, 0, 0.3, level, 30)
             reason = backlit_or(
                 light_reason(quality, QualityLimits()), quality, frame.image, QualityLimits()
@@ -245,12 +245,21 @@ def test_a_face_that_cannot_be_mended_is_asked_for_light():
     assert shine[-1]
 
 
-def test_nothing_is_done_before_somebody_is_there():
-    """An empty room is not exposed for anybody."""
-    _, _, shine, _, camera = session(FakeWebcam(), face_from=1_000)
+def test_where_nobody_is_found_more_light_is_tried_once():
+    """Who pressed the button may be black before a window; an empty room is left in peace then."""
+    _, _, shine, _, camera = session(FakeWebcam(), face_from=1_000, frames=150)
 
-    assert camera.exposure == Exposure()
+    assert camera.webcam.values == [500.0, 200.0]
     assert not any(shine)
+
+
+def test_a_face_that_only_more_light_shows_is_metered_on():
+    """Found while more light is tried; then it is mended and proven as any other."""
+    webcam = FakeWebcam(chosen=50.0, level=120.0, face_share=0.15)
+    report, _, shine, eyes, _ = session(webcam, face_above=25.0, frames=180)
+
+    assert eyes.newest.quality.luminance >= 35.0
+    assert (report.verdict, shine[-1]) == (LayerVerdict.BONA_FIDE, True)
 
 
 def test_the_moment_and_the_size_are_drawn():
