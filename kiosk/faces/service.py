@@ -79,12 +79,13 @@ class VaultPeople:
         return self._gallery.by_phone(phone)
 
     def paused_by_phone(self, phone: str) -> PersonId | None:
-        """Return who has this full number and has paused, or None."""
+        """Return who has this full number and has paused, or None; all are looked at each time."""
         wanted = self._gallery.normalise(phone)
+        found = None
         for person in self._vault.ids(PersonState.PAUSED):
             if self._gallery.normalise(self._vault.get(person).phone) == wanted:
-                return person
-        return None
+                found = person
+        return found
 
     def decoy(self, phone: str) -> PayerAlias:
         """Return an alias that nobody has, always the same for a number, also after a restart.

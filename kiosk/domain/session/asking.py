@@ -64,7 +64,8 @@ def go_on(session: Session) -> Step:
     asked = want(session, unproven)
     if open_factors(asked):
         return go_on(asked)
-    return enter(session, Phase.CONFIRMING), (fx.ShowAmount(), *_in_trial(session))
+    noted = dataclasses.replace(session, trial_noted=True)
+    return enter(noted, Phase.CONFIRMING), (fx.ShowAmount(), *_in_trial(session))
 
 
 def _ask(session: Session, factor: Factor) -> Step:
@@ -74,9 +75,14 @@ def _ask(session: Session, factor: Factor) -> Step:
 
 
 def _in_trial(session: Session) -> tuple[fx.Effect, ...]:
-    """Have it noted what a policy on trial would have asked; nothing else comes of it."""
+    """Have it noted, once a payment, what a policy on trial would have asked; no more comes of it.
+
+    It is noted before the customer agrees, so what a still face is asked then is in neither list.
+    """
     trial = session.policy.trial
     if trial is None or session.facts is None or session.basis is not Basis.FACE:
+        return ()
+    if session.trial_noted:
         return ()
     would = rows_in_trial(
         session.wanted,

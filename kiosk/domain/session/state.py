@@ -103,6 +103,8 @@ class Session:
     turned: bool | None = None
     """Whether a head was seen to turn when asked; None: it has not come to that."""
 
+    trial_noted: bool = False
+    """What a policy on trial would have asked is written down already."""
     amount_shown: bool = False
     shown_ms: int = 0
     """When it was."""

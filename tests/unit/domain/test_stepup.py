@@ -154,6 +154,23 @@ def test_a_policy_on_trial_is_noted_and_changes_nothing():
     assert note.line() == "differs asked=nothing would_ask=pin:first_visit"
 
 
+def test_a_trial_is_noted_once_although_a_still_face_is_asked_for_the_pin():
+    """A tap without a movement leads to the PIN, and the amount is shown anew: one payment."""
+    session = new_session(ORDER, 0, policy=StepUpPolicy(trial=StepUpPolicy()))
+    session = dataclasses.replace(session, order=dataclasses.replace(ORDER, amount=LARGE))
+    notes = shown = 0
+    for event in (
+        *(ev.Pressed(0), probed(400, liveness=STRONG), ev.FactsArrived(410, facts())),
+        *(ev.AmountShown(420), ev.Tapped(430), ev.PinTyped(440, "135790")),
+        ev.PinJudged(450, verified=True, token="t"),
+    ):
+        session, effects = step(session, event)
+        notes += sum(isinstance(effect, fx.NoteTrial) for effect in effects)
+        shown += sum(isinstance(effect, fx.ShowAmount) for effect in effects)
+
+    assert (shown, notes) == (2, 1)
+
+
 def test_on_trial_what_is_not_the_owners_stays():
     """A twin needs the PIN under every policy."""
     twin = (Requirement(Factor.PIN, "look_alike"), Requirement(Factor.DIGITS, "first_visit"))
