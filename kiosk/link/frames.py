@@ -43,7 +43,9 @@ _MAGIC = b"SMF1"
 HEADER_BYTES = _HEADER.size
 
 Kind = Literal["customer", "photo", "empty", "live"]
-Word = Literal["smile", "neutral", "leave", "show_photo", "person", "preview"]
+Word = Literal[
+    "smile", "neutral", "turn_left", "turn_right", "leave", "show_photo", "person", "preview"
+]
 
 
 class SceneRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -117,6 +117,15 @@ def test_gestures_and_bills_of_ones_own(qtbot, guide, panel, window) -> None:
     assert guide.done == [("smile", None), "12.50", ("person", 1)]
 
 
+def test_turns_are_told_to_whoever_is_there(qtbot, guide, panel, window) -> None:
+    """To the side that the kiosk shows."""
+    press(window, "turnLeft")
+    press(window, "turnRight")
+
+    qtbot.waitUntil(lambda: len(guide.done) == 2)
+    assert guide.done == [("turn_left", None), ("turn_right", None)]
+
+
 def test_a_till_that_is_away_is_said_and_nothing_breaks(qtbot, guide, panel, window) -> None:
     """An error is a sentence in the panel."""
     guide.away = True

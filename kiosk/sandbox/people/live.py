@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kiosk.domain.errors import BadInputError
+from kiosk.domain.headturn import Side
 from kiosk.sandbox.people.cast import EVERYBODY, FIGURES
-from kiosk.sandbox.people.motion import SMILE_RISE_MS
+from kiosk.sandbox.people.motion import SMILE_RISE_MS, TURN_ANGLE, turn_level
 from kiosk.sandbox.people.scene import Crowd, CustomerScene, EmptyScene, PhotoScene, Scene
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from kiosk.link.frames import Word
 
 FRAME_RATE = 30
+SLOW_TURN_MS = 600.0
+"""One way of a turn that somebody makes who is asked to turn slowly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,8 @@ class LiveScene:
         self._times = 1.0
         self._smile = 0.0
         self._smile_wanted = 0.0
+        self._turn_to = 0
+        self._turn_from_ms = 0.0
         self._newest: Picture | None = None
 
     def tell(self, word: Word, person: int | None) -> None:
@@ -82,12 +87,18 @@ class LiveScene:
                     self._smile_wanted = 1.0
                 case "neutral":
                     self._smile_wanted = 0.0
+                case "turn_left" | "turn_right":
+                    self._turn_to = Side(word.removeprefix("turn_")).in_picture
+                    self._turn_from_ms = (self._clock() - self._began_s) * 1_000
                 case "leave":
                     self._show(EmptyScene(self._crowd, self._changes))
                 case "show_photo":
                     self._show(PhotoScene(self._crowd, self._person, self._changes))
                 case "person":
-                    self._show(CustomerScene(self._crowd, self._person, self._changes))
+                    scene = CustomerScene(
+                        self._crowd, self._person, self._changes, turn=self._turned
+                    )
+                    self._show(scene)
                 case "preview":
                     pass
 
@@ -111,6 +122,12 @@ class LiveScene:
         self._scene = scene
         scene.sensor.times = self._times
         self._smile = self._smile_wanted = 0.0
+        self._turn_to = 0
+
+    def _turned(self, at_ms: float) -> float:
+        """Return how far whoever is there has turned the head, when asked; radians."""
+        level = turn_level(at_ms - self._turn_from_ms, rise_ms=SLOW_TURN_MS)
+        return self._turn_to * TURN_ANGLE * level
 
     def _look(self) -> Picture:
         index = int((self._clock() - self._began_s) * FRAME_RATE)

@@ -61,9 +61,34 @@ class Blinks:
         return max(0.0, 1.0 - abs(2.0 * done - 1.0) ** 2) if done < 1.0 else 0.0
 
 
+TURN_ANGLE = 0.47
+"""Radians, 27 degrees: as far as somebody turns who is asked to turn a little."""
+TURN_RISE_MS = 350.0
+TURN_HELD_MS = 450.0
+
+
+def turn_level(
+    since_ms: float, *, rise_ms: float = TURN_RISE_MS, held_ms: float = TURN_HELD_MS
+) -> float:
+    """Return how much of a turn of the head is there, 0 to 1: there, a moment, and back.
+
+    Args:
+        since_ms: Since it began.
+        rise_ms: How long each way takes.
+        held_ms: How long it is held.
+    """
+    there = _eased(since_ms / rise_ms)
+    back = _eased((since_ms - rise_ms - held_ms) / rise_ms)
+    return there - back
+
+
+def _eased(share: float) -> float:
+    share = min(1.0, max(0.0, share))
+    return share * share * (3.0 - 2.0 * share)
+
+
 def smile_level(at_ms: int, smile_at_ms: int | None) -> float:
     """Return how much of the smile is there, 0 to 1, when it begins at a time (None: never)."""
     if smile_at_ms is None or at_ms <= smile_at_ms:
         return 0.0
-    done = min(1.0, (at_ms - smile_at_ms) / SMILE_RISE_MS)
-    return done * done * (3.0 - 2.0 * done)
+    return _eased((at_ms - smile_at_ms) / SMILE_RISE_MS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -58,12 +59,28 @@ class CustomerScene:
     """A person who stands there, and may smile or turn."""
 
     def __init__(
-        self, crowd: Crowd, person: int, seed: int, *, turning: bool = False, dim: bool = False
+        self,
+        crowd: Crowd,
+        person: int,
+        seed: int,
+        *,
+        turning: bool = False,
+        turn: Callable[[float], float] | None = None,
+        dim: bool = False,
     ) -> None:
-        """Draw the room and how the person moves."""
+        """Draw the room and how the person moves.
+
+        Args:
+            crowd: Everybody.
+            person: Who.
+            seed: Of room and movements.
+            turning: Whether they turn the head from side to side.
+            turn: What they turn besides, when asked: an angle at a time.
+            dim: Whether the camera's own exposure leaves them dark.
+        """
         rng = np.random.default_rng((seed, person, 1))
         self._room = background(rng)
-        self._figure = Figure(crowd.heads[person], person, rng, turning=turning)
+        self._figure = Figure(crowd.heads[person], person, rng, turning=turning, turn=turn)
         self.sensor = Sensor(rng, crowd.bank, light_field(rng))
         self.sensor.own = MISLED if dim else 1.0
 

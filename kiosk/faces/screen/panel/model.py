@@ -101,7 +101,7 @@ class PanelModel(QObject):
 
     @Slot(str)
     def gesture(self, word: Word) -> None:
-        """Have whoever is there smile, stop smiling, leave, or hold up a photo."""
+        """Have whoever is there smile, stop smiling, turn, leave, or hold up a photo."""
         self._work(lambda: self._guide.gesture(word))
 
     # Work -----------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from kiosk.domain.lightcode import LightPlan
+from kiosk.sandbox.people.motion import turn_level
 from kiosk.sandbox.people.sensor import GAMMA
 from kiosk.sandbox.people.surroundings import FRAME_HEIGHT, FRAME_WIDTH
 
@@ -138,13 +139,6 @@ def asked_turn(
     most = side * float(rng.uniform(*angle))
 
     def turn(now_ms: float) -> float:
-        there = _eased((now_ms - begin) / 350.0)
-        back = _eased((now_ms - begin - 800.0) / 350.0)
-        return most * (there - back)
+        return most * turn_level(now_ms - begin)
 
     return turn
-
-
-def _eased(share: float) -> float:
-    share = min(1.0, max(0.0, share))
-    return share * share * (3.0 - 2.0 * share)

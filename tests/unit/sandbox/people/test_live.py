@@ -85,6 +85,25 @@ def test_a_smile_takes_its_time_in_both_directions(live, time):
     assert max(np.abs(np.diff(levels))) < 0.15
 
 
+@pytest.mark.parametrize(("word", "way"), [("turn_left", 1), ("turn_right", -1)])
+def test_a_turn_goes_to_the_persons_own_side_and_back(live, time, word, way):
+    """Their left is the picture's right; the head does not jump, and looks ahead again."""
+    live.tell("person", 0)
+    live.after(-1)
+    live.tell(word, None)
+    angles = []
+    for _ in range(60):
+        time.now_s += 1 / 30
+        angles.append(live._turned(live.after(-1).at_ms))
+
+    assert max(way * angle for angle in angles) == pytest.approx(0.47, abs=0.01)
+    assert min(way * angle for angle in angles) == 0.0
+    assert angles[-1] == 0.0
+    assert max(np.abs(np.diff(angles))) < 0.06
+    live.tell("person", 1)
+    assert live._turned(live.after(-1).at_ms) == 0.0
+
+
 def test_a_person_nobody_knows_is_refused(live):
     """And the scene stays as it was."""
     before = live._scene

@@ -62,6 +62,22 @@ Window {
                 onClicked: root.panel.gesture("show_photo")
             }
         }
+        RowLayout {
+            Layout.fillWidth: true
+            spacing: 8
+            Act {
+                objectName: "turnLeft"
+                Layout.fillWidth: true
+                text: "Turn left"
+                onClicked: root.panel.gesture("turn_left")
+            }
+            Act {
+                objectName: "turnRight"
+                Layout.fillWidth: true
+                text: "Turn right"
+                onClicked: root.panel.gesture("turn_right")
+            }
+        }
         Repeater {
             model: root.panel.titles
             Text {
