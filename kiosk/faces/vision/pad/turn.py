@@ -178,14 +178,14 @@ class TurnLayer:
         return _Shape(
             relief=float(np.linalg.norm(away, axis=1).mean()),
             lead=self._side * _lead(before, away, start),
-            narrowing=_narrowing(self._plane),
+            narrowing=_narrowing(self._plane, _middle(start)),
         )
 
 
 def _lead(points: NDArray[np.float32], away: NDArray[np.float32], start: Sight) -> float:
     """Return how far the middle of the face runs ahead of its sides, to the picture's right."""
     assert start.face is not None, "begun with a face"
-    middle = start.face.centre[0] * start.scale
+    middle = _middle(start)[0]
     off = np.abs(points[:, 0] - middle) / (start.face.width * start.scale)
     inner, outer = away[off < 0.18, 0], away[off > 0.3, 0]
     if len(inner) < 3 or len(outer) < 3:
@@ -193,7 +193,19 @@ def _lead(points: NDArray[np.float32], away: NDArray[np.float32], start: Sight) 
     return float(np.median(inner) - np.median(outer))
 
 
-def _narrowing(plane: NDArray[np.float64]) -> float:
-    """Return how much more a homography shrinks one direction than the other."""
-    sizes = np.linalg.svd(plane[:2, :2] / plane[2, 2], compute_uv=False)
+def _middle(start: Sight) -> tuple[float, float]:
+    """Return the middle of the face in the small grey picture."""
+    assert start.face is not None, "begun with a face"
+    x, y = start.face.centre
+    return x * start.scale, y * start.scale
+
+
+def _narrowing(plane: NDArray[np.float64], at: tuple[float, float]) -> float:
+    """Return how much more a homography shrinks one direction than the other, where the face is.
+
+    Far from the points that it was found by, what it says of perspective is mostly noise.
+    """
+    x, y, depth = plane @ np.array([*at, 1.0])
+    there = np.array([[x], [y]]) / depth
+    sizes = np.linalg.svd((plane[:2, :2] - there * plane[2, :2]) / depth, compute_uv=False)
     return float(sizes[0] / max(sizes[1], 1e-6))

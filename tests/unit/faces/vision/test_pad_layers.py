@@ -16,7 +16,7 @@ from kiosk.faces.vision.pad.light import LightLayer
 from kiosk.faces.vision.pad.movement import MovementLayer
 from kiosk.faces.vision.pad.sight import CameraFacts, Sight
 from kiosk.faces.vision.pad.stream import StreamLayer
-from kiosk.faces.vision.pad.turn import TurnLayer
+from kiosk.faces.vision.pad.turn import TurnLayer, _narrowing
 
 LIVE = CameraFacts.of(CameraKind.DEVICE, lit=True, exposure=False)
 FOLDER = CameraFacts.of(CameraKind.FRAME_FOLDER, lit=True, exposure=True)
@@ -259,13 +259,28 @@ def test_a_sheet_turns_like_a_sheet():
     assert turn_layer(turned(solid=False)).why == "turns_like_a_sheet"
 
 
+def test_a_sheet_is_measured_where_the_face_is():
+    """What a homography says of a far corner is noise, and once called a still head a sheet."""
+    to, back = np.eye(3), np.eye(3)
+    to[:2, 2], back[:2, 2] = (-160, -120), (160, 120)
+    leaning = np.eye(3)
+    leaning[2, :2] = (4e-4, -3e-4)
+
+    assert _narrowing(back @ leaning @ to, (160.0, 120.0)) == pytest.approx(1.0)
+    assert _narrowing(back @ leaning @ to, (0.0, 0.0)) > 1.08
+    squeezed = back @ np.diag([0.9, 1.0, 1.0]) @ to
+    assert _narrowing(squeezed, (160.0, 120.0)) == pytest.approx(1 / 0.9)
+
+
 def test_who_was_not_asked_has_not_failed():
-    """Without a prompt the layer cannot run."""
-    layer = TurnLayer()
+    """Without a prompt the layer cannot run; where one can still come, it waits."""
+    layer, patient = TurnLayer(), TurnLayer(can_ask=True)
     for one in turned(solid=True):
         layer.add(one)
+        patient.add(one)
 
     assert layer.report().verdict is LayerVerdict.COULD_NOT_RUN
+    assert patient.report().verdict is LayerVerdict.UNDECIDED
 
 
 # Light --------------------------------------------------------------------------------------------
