@@ -168,15 +168,16 @@ class Eyes:
 
         From here on another track is another face: what turns must be what was identified.
         """
-        assert self.can_turn, "whoever is asked is whoever was identified"
+        assert self.can_turn(plan.start_ms), "whoever is asked is whoever was identified"
         self._turn = plan
         self._rejoining = False
         self._panel.turn.ask(plan.start_ms, plan.side.in_picture)
 
-    @property
-    def can_turn(self) -> bool:
-        """Say whether the face before the camera is the one that was identified."""
-        return self._identified_track is not None and self._identified_track == self._prober.track
+    def can_turn(self, at_ms: int) -> bool:
+        """Say whether the face that was identified is there, and the screen's colours are over."""
+        is_known = self._identified_track is not None
+        is_lit = self._light is not None and at_ms < self._light.end_ms
+        return is_known and self._identified_track == self._prober.track and not is_lit
 
     def _called_an_attack(self) -> bool:
         """Say whether another layer than texture calls it an attack, after texture had its say."""

@@ -116,10 +116,9 @@ class PairedEyes(Eyes):
         assert self._chosen is not None, "as `can_turn` says"
         self._chosen.ask_turn(plan)
 
-    @property
-    def can_turn(self) -> bool:
-        """Say whether the face before the camera is the one that was identified."""
-        return self._chosen is not None and self._chosen.can_turn
+    def can_turn(self, at_ms: int) -> bool:
+        """Say whether it is clear whose face this is, as these eyes say it."""
+        return self._chosen is not None and self._chosen.can_turn(at_ms)
 
     def claim(self, digits: str) -> Identification | None:
         """Decide again among the people with these digits, of whichever pack."""

@@ -106,7 +106,7 @@ class RoomLooker:
         self._eyes: Eyes | None = None
         self._exposure: ExposureKeeper | None = None
         self._began: tuple[float, int] | None = None
-        self._turn_is_due = False
+        self._turn_is_due = self._turn_is_asked = False
 
     def prepare(self) -> None:
         """Load the networks."""
@@ -123,7 +123,7 @@ class RoomLooker:
             self._spec, pad_sandbox_only=any(it.pack.sandbox_only for it in sights)
         )
         self._began = None
-        self._turn_is_due = False
+        self._turn_is_due = self._turn_is_asked = False
         camera = self._camera.enter_context(make())
         self._frames = camera.frames()
         self._exposure = ExposureKeeper(camera, self._eyes.streams, secrets.randbelow)
@@ -138,16 +138,22 @@ class RoomLooker:
             return None
         if not self._spec.kind.is_live:
             self._wait_for(frame.at_ms)
-        if self._eyes.wants_light and self._exposure.lets_shine:
-            self._eyes.shine(self._book.draw(frame.at_ms + LIGHT_LEAD_MS))
-        if self._turn_is_due and self._eyes.can_turn:
-            self._turn_is_due = False
-            self._eyes.ask_turn(draw_turn(secrets.randbelow, frame.at_ms))
+        if self._exposure.lets_shine:
+            self._prompt(frame.at_ms)
         return self._exposure.look(self._eyes, frame)
+
+    def _prompt(self, at_ms: int) -> None:
+        """Begin what is due: colours, or, without colours, a turn, which they would disturb."""
+        assert self._eyes is not None
+        if self._eyes.wants_light and not self._turn_is_asked:
+            self._eyes.shine(self._book.draw(at_ms + LIGHT_LEAD_MS))
+        if self._turn_is_due and self._eyes.can_turn(at_ms):
+            self._turn_is_due = False
+            self._eyes.ask_turn(draw_turn(secrets.randbelow, at_ms))
 
     def ask_turn(self) -> None:
         """Ask for a turned head from the next frame on that shows who was identified."""
-        self._turn_is_due = True
+        self._turn_is_due = self._turn_is_asked = True
 
     def finish(self) -> Look:
         """Say what it came to."""
@@ -156,7 +162,7 @@ class RoomLooker:
 
     def look_again(self) -> None:
         """Go on after a pause."""
-        self._turn_is_due = False
+        self._turn_is_due = self._turn_is_asked = False
         if self._eyes is not None:
             self._eyes.look_again()
 

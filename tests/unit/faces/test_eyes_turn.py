@@ -11,6 +11,7 @@ from kiosk.domain.evidence import CameraKind, PadVerdict
 from kiosk.domain.headturn import Side, TurnPlan
 from kiosk.domain.identification import Candidate, Decision, ImpostorTail, SearchPolicy
 from kiosk.domain.ids import PersonId
+from kiosk.domain.lightcode import LightPlan, Tint
 from kiosk.domain.pad import Layer, LayerReport, LayerVerdict
 from kiosk.faces.camera.port import Frame
 from kiosk.faces.eyes import RECORDED, Eyes
@@ -116,16 +117,27 @@ def test_only_who_was_identified_can_be_asked(kind):
     """Neither a stranger, nor another face after a pause, before it is known again."""
     pipeline = Pipeline()
     seeing = kind(pipeline)
-    assert not seeing.can_turn
+    assert not seeing.can_turn(0)
     assert watch(seeing, 8).identification.decision is Decision.IDENTIFIED
-    assert seeing.can_turn
+    assert seeing.can_turn(960)
     seeing.look_again()
     pipeline.track = 2
     look = watch(seeing, 1, 8)
     assert not look.track_changed
-    assert not seeing.can_turn
+    assert not seeing.can_turn(1_080)
     watch(seeing, 8, 9)
-    assert seeing.can_turn
+    assert seeing.can_turn(2_040)
+
+
+def test_nobody_is_asked_while_the_screen_shines():
+    """A turned head would be lit otherwise."""
+    seeing = eyes(Pipeline())
+    watch(seeing, 8)
+    plan = LightPlan((Tint.WARM, Tint.COOL, Tint.ROSE), 900)
+    seeing.shine(plan)
+
+    assert not seeing.can_turn(plan.end_ms - 1)
+    assert seeing.can_turn(plan.end_ms)
 
 
 def test_another_face_in_the_turn_is_another_face():
@@ -154,11 +166,16 @@ def test_a_sheet_that_turns_is_an_attack_with_its_own_reason():
 class FakeEyes:
     """Can be asked when the test says so."""
 
-    wants_light = False
-
     def __init__(self) -> None:
-        self.can_turn = False
+        self.known = self.wants_light = False
         self.plans = []
+        self.shines = 0
+
+    def can_turn(self, _at_ms):
+        return self.known
+
+    def shine(self, _plan):
+        self.shines += 1
 
     def look(self, frame):
         return frame.at_ms
@@ -174,6 +191,7 @@ class FakeEyes:
 def looker(tmp_path):
     made = RoomLooker(None, None, tuple, CameraSpec(CameraKind.DEVICE), tmp_path)
     made._eyes = FakeEyes()
+    made._exposure = SimpleNamespace(lets_shine=True, look=lambda eyes, frame: eyes.look(frame))
     made._frames = iter([Frame(PICTURE, k, k * EVERY_MS) for k in range(8)])
     return made
 
@@ -184,7 +202,7 @@ def test_the_side_is_drawn_when_the_right_face_is_there(looker):
     looker.ask_turn()
     looker.look()
     assert looker._eyes.plans == []
-    looker._eyes.can_turn = True
+    looker._eyes.known = True
     looker.look()
     looker.look()
 
@@ -198,7 +216,32 @@ def test_a_question_that_was_not_put_is_dropped_after_a_pause(looker):
     looker.ask_turn()
     looker.look()
     looker.look_again()
-    looker._eyes.can_turn = True
+    looker._eyes.known = True
     looker.look()
 
     assert looker._eyes.plans == []
+
+
+def test_nothing_is_asked_while_the_exposure_changes(looker):
+    """Points cannot be followed through it."""
+    looker._eyes.known = True
+    looker._exposure.lets_shine = False
+    looker.ask_turn()
+    looker.look()
+    assert looker._eyes.plans == []
+    looker._exposure.lets_shine = True
+    looker.look()
+
+    assert len(looker._eyes.plans) == 1
+
+
+def test_no_colours_begin_once_a_turn_is_asked(looker):
+    """Not before somebody has typed the PIN, either."""
+    looker._eyes.wants_light = True
+    looker.ask_turn()
+    looker.look()
+    assert looker._eyes.shines == 0
+    looker.look_again()
+    looker.look()
+
+    assert looker._eyes.shines == 1

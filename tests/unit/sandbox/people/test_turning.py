@@ -50,7 +50,9 @@ def asked(crowd, pipeline, side, answer):
     live.tell("person", PERSON)
     layer = TurnLayer(can_ask=True)
     first = live.after(-1)
+    pipeline.wipe()
     found = pipeline.judge(Frame(first.image, 0, first.at_ms))
+    assert found.face is not None
     told = answer is None
     for number in range(int(ANSWER_MS / 1_000 / EVERY_S)):
         time.now_s += EVERY_S
