@@ -58,7 +58,8 @@ SYSTEM_LIBRARIES: Final = (
 )
 PYTHON_MIN: Final = (3, 11)
 # What the owner writes into the data folder (docs/settings.md).
-OWNERS_FILES: Final = ("settings.toml", "policy.toml", "policy-trial.toml")
+TRIAL_FILE: Final = "policy-trial.toml"
+OWNERS_FILES: Final = ("settings.toml", "policy.toml", TRIAL_FILE)
 # An evening's journal is a few MB; SQLite and model installs want room beside it. Our estimate.
 DISK_FREE_BYTES_MIN: Final = 500 * 1024 * 1024
 # 20,000 templates of 512 floats are 40 MiB; the next power of two. Our estimate.
@@ -199,6 +200,10 @@ def check_settings(machine: Machine, data_dir: Path) -> Finding:
     """What the owner wrote can be used: settings, policy, and a policy on trial."""
     for name in OWNERS_FILES:
         problem, mend = machine.file_problem(data_dir, name)
+        if problem and name == TRIAL_FILE:
+            # What is on trial is only noted: payments go on without it.
+            problem = f"{problem} Nothing is on trial until that is mended."
+            return Finding("settings", State.WARN, problem, mend, is_needed=False)
         if problem:
             return Finding("settings", State.MISSING, problem, mend)
     return Finding("settings", State.OK, "The settings and the policy can be used.")

@@ -26,6 +26,9 @@ RESOLVE_WINDOW_S_MAX = 60.0
 """A customer who waits longer than a minute before a screen has gone to ask."""
 NO_PIN_MINOR_UNITS_MAX = 10 * ORDER_AMOUNT_MAX_MINOR_UNITS
 """10,000.00: no terminal could mean more than ten of its greatest orders."""
+ABSENCE_DAYS_MAX = 3_650
+TRIES_MAX = 10
+_UNPROVEN_ROWS = ("liveness_unproven", "sensor_degraded")
 _File = TypeVar("_File")
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 _COUNTRY_CODE = re.compile(r"([1-9][0-9]{0,2})?", re.ASCII)
@@ -255,26 +258,25 @@ class PolicyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sensor_degraded: str = "pin"
 
     def __post_init__(self) -> None:
-        """Refuse what no rule could work with."""
-        asks = {self.first_visit, self.long_absence, self.failed_tries}
-        asks |= {self.liveness_unproven, self.sensor_degraded}
+        """Refuse what no rule could work with, by the key's own name."""
         if self.claim not in {"", "on_doubt", "first"}:
             message = "claim must be on_doubt or first"
             raise ValueError(message)
-        if not asks <= {"none", "digits", "pin"}:
-            message = "a row asks none, digits or pin"
-            raise ValueError(message)
-        sums = (
-            self.first_visit_minor_units,
-            self.unproven_minor_units,
-            self.turn_above_minor_units,
-        )
-        if not all(0 <= amount <= ORDER_AMOUNT_MAX_MINOR_UNITS for amount in sums):
-            message = "a sum is out of range"
-            raise ValueError(message)
-        if not (0 < self.absence_days <= 3_650 and 0 <= self.tries <= 10):
-            message = "absence_days or tries is out of range"
-            raise ValueError(message)
+        for row in ("first_visit", "long_absence", "failed_tries", *_UNPROVEN_ROWS):
+            if getattr(self, row) not in {"none", "digits", "pin"}:
+                message = f"{row} must be none, digits or pin"
+                raise ValueError(message)
+        bounds = {
+            "first_visit_minor_units": (0, ORDER_AMOUNT_MAX_MINOR_UNITS),
+            "unproven_minor_units": (0, ORDER_AMOUNT_MAX_MINOR_UNITS),
+            "turn_above_minor_units": (0, ORDER_AMOUNT_MAX_MINOR_UNITS),
+            "absence_days": (1, ABSENCE_DAYS_MAX),
+            "tries": (0, TRIES_MAX),
+        }
+        for key, (low, high) in bounds.items():
+            if not low <= getattr(self, key) <= high:
+                message = f"{key} must be {low} to {high}"
+                raise ValueError(message)
 
 
 def load_policy(data_dir: Path, name: str = "policy.toml") -> PolicyFile | None:

@@ -16,6 +16,7 @@ import click
 from tqdm import tqdm
 
 from kiosk.commands.common import NewFile, data_option, emit, json_option, there_data_option
+from kiosk.commands.packs_here import PacksHere, packs_here
 from kiosk.domain.errors import SetupError
 from kiosk.faces.vision.calibration import impostor_tails
 from models import download, store
@@ -37,10 +38,14 @@ def models() -> None:
 @there_data_option
 @json_option
 def list_(data_dir: Path, as_json: bool) -> None:
-    """Show the packs: which are here, and which one is used."""
-    current = store.current_pack(data_dir)
-    rows = [_list_row(listing, current) for listing in store.listings(data_dir)]
-    emit({"packs": rows, "current": current}, as_json, "\n".join(map(_list_line, rows)))
+    """Show the packs: which are here, which one is used (*), and whose the people are (P)."""
+    here = packs_here(data_dir)
+    rows = [_list_row(listing, here) for listing in store.listings(data_dir)]
+    lines = [*map(_list_line, rows), "* in use for whoever is enrolled next"]
+    if here.people:
+        lines[-1] += "; P: people are enrolled with it"
+    result = {"packs": rows, "current": here.in_use, "people_of_packs": dict(here.people)}
+    emit(result, as_json, "\n".join(lines))
 
 
 @models.command()
@@ -209,7 +214,7 @@ def _to_do(pack: Pack, data_dir: Path) -> str:
     return ""
 
 
-def _list_row(listing: store.Listing, current: str) -> dict[str, Any]:
+def _list_row(listing: store.Listing, here: PacksHere) -> dict[str, Any]:
     pack = listing.pack
     state = "damaged" if listing.problem else "installed" if listing.installed else "not installed"
     return {
@@ -217,7 +222,8 @@ def _list_row(listing: store.Listing, current: str) -> dict[str, Any]:
         "id": pack and pack.id,
         "state": state,
         "installed": listing.installed,
-        "current": listing.name == current,
+        "current": listing.name == here.in_use,
+        "people": here.count(listing.name),
         "commercial_use": pack is not None and pack.commercial_use,
         "bytes": sum(stage.size_bytes for stage in pack.stages) if pack else 0,
         "folder": str(pack.folder) if pack and listing.installed else None,
@@ -226,7 +232,7 @@ def _list_row(listing: store.Listing, current: str) -> dict[str, Any]:
 
 
 def _list_line(row: dict[str, Any]) -> str:
-    mark = "*" if row["current"] else " "
+    mark = ("*" if row["current"] else " ") + ("P" if row["people"] else " ")
     use_allowed = "yes" if row["commercial_use"] else "no"
     size_mb = row["bytes"] / 1e6
     line = f"{mark} {row['name']:<12} {row['state']:<14} {size_mb:6.1f} MB"

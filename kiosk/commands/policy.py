@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -10,20 +11,23 @@ from typing import Any
 import click
 
 from kiosk.commands.common import emit, json_option, there_data_option
+from kiosk.commands.packs_here import name_of, packs_here
 from kiosk.domain.errors import BadInputError
 from kiosk.domain.genuine import GenuineCurve
 from kiosk.domain.identification import (
+    DIGITS_SHARE,
     GALLERY_SIZE_FLOOR,
+    ImpostorTail,
     SearchPolicy,
     Thresholds,
+    rate_with_digits,
     thresholds,
 )
 from kiosk.domain.stepup import Ask, StepUpPolicy
-from kiosk.faces.main import TRIAL_FILE, TRIAL_LOG, policy_of
+from kiosk.faces.main import TRIAL_FILE, TRIAL_LOG, policy_of, policy_on_trial
 from kiosk.faces.vision.calibration import genuine_curves, impostor_tails
 from kiosk.settings import load_settings
 from models.manifest import find_pack
-from models.store import current_pack
 
 TRIAL_ROWS_MAX = 20
 
@@ -34,47 +38,93 @@ def policy() -> None:
 
 
 @policy.command()
-@click.option("--people", type=click.IntRange(1), default=GALLERY_SIZE_FLOOR, show_default=True)
-@click.option("--pack", help="Model pack; else the one in use.")
+@click.option(
+    "--people",
+    type=click.IntRange(1),
+    help=f"Size of the gallery; else of the one here, and as for {GALLERY_SIZE_FLOOR} at least.",
+)
+@click.option(
+    "--pack", help="Model pack; else that of the people enrolled here, or the one in use."
+)
 @there_data_option
 @json_option
-def show(people: int, pack: str | None, data_dir: Path, as_json: bool) -> None:
-    """Print the step-up table and the thresholds for a gallery of a size."""
+def show(people: int | None, pack: str | None, data_dir: Path, as_json: bool) -> None:
+    """Print the step-up table, and what each threshold costs, for the people enrolled here."""
     rules = policy_of(load_settings(data_dir), data_dir)
-    search = SearchPolicy()
-    found = find_pack(pack or current_pack(data_dir), data_dir)
-    limits = thresholds(people, search, impostor_tails(found, data_dir))
-    curves = genuine_curves(found)
-    rows = step_up_rows(rules)
-    result: dict[str, Any] = {
+    here = packs_here(data_dir)
+    found = find_pack(pack or here.name, data_dir)
+    size = people or here.count(found.name) or GALLERY_SIZE_FLOOR
+    tails = impostor_tails(found, data_dir)
+    limits = thresholds(size, SearchPolicy(), tails)
+    result = numbers(size, limits, tails, genuine_curves(found))
+    result = {
         "pack": found.id,
-        "people": max(people, GALLERY_SIZE_FLOOR),
+        "people": max(size, GALLERY_SIZE_FLOOR),
+        "gallery": size,
+        "why_this_pack": "asked" if pack else "people" if here.people else "in_use",
+        "people_of_packs": dict(here.people),
+        "pack_in_use": here.in_use,
+        **result,
+        "rows": step_up_rows(rules),
+    }
+    lines = [
+        *_pack_in_words(result, found.name),
+        *_bands_in_words(result),
+        "Asked for besides the face:",
+        *(f"  {row['asks']:<13} {row['when']}" for row in result["rows"]),
+    ]
+    emit(result, as_json, "\n".join(lines))
+
+
+def numbers(
+    size: int,
+    limits: Thresholds,
+    tails: Sequence[ImpostorTail],
+    curves: tuple[GenuineCurve, ...],
+) -> dict[str, Any]:
+    """Return thresholds, targets, and FPIR with FNIR of each band for a gallery of a size."""
+    search = SearchPolicy()
+    people = max(size, GALLERY_SIZE_FLOOR)
+    known = max(rate_with_digits(people, search, tail) for tail in tails)
+    # Thresholds are for `people`; fewer are mistaken for proportionally more seldom.
+    alone = size * search.fpir_open / people
+    sharing = size * DIGITS_SHARE
+    return {
         "thresholds": {
             "open": round(limits.open, 3),
             "digits": round(limits.digits, 3),
             "pin": round(limits.pin, 3),
         },
         "worst_calibration_set": limits.worst_open,
+        "face_alone": _face_alone(limits, curves),
         "targets": {
             "fpir_open": search.fpir_open,
+            "fpir_digits": search.fpir_digits,
             "fmr_digits": search.fmr_digits,
+            "fmr_digits_few": search.fmr_digits_few,
             "fmr_pin": search.fmr_pin,
             "margin_min": search.margin_min,
         },
+        "fpir": {
+            "open": float(f"{alone:.3g}"),
+            "digits": float(f"{sharing * known:.3g}"),
+            "pin": float(f"{sharing * search.fmr_pin:.3g}"),
+        },
+        "fmr_of_known_digits": {
+            "digits": float(f"{known:.3g}"),
+            "pin": search.fmr_pin,
+        },
         "misses": misses(limits, curves),
-        "rows": rows,
     }
-    lines = [
-        f"Pack {found.id}, at most {result['people']} people (calibrated on {limits.worst_open}):",
-        f"  score from {limits.open:.3f}: the face is enough",
-        f"  score from {limits.digits:.3f}: phone digits are asked",
-        f"  score from {limits.pin:.3f}: phone digits and PIN are asked",
-        "  below: nobody is recognised",
-        *_misses_in_words(result),
-        "Asked for besides the face:",
-        *(f"  {row['asks']:<13} {row['when']}" for row in rows),
-    ]
-    emit(result, as_json, "\n".join(lines))
+
+
+def _face_alone(limits: Thresholds, curves: tuple[GenuineCurve, ...]) -> str:
+    """Say whether a face can be enough: `never`, `not_seen` in any measurement, or `possible`."""
+    if limits.open > 1:
+        return "never"
+    if curves and all(curve.at(limits.open).rate >= 1 for curve in curves):
+        return "not_seen"
+    return "possible"
 
 
 def misses(limits: Thresholds, curves: tuple[GenuineCurve, ...]) -> list[dict[str, Any]]:
@@ -97,20 +147,80 @@ def misses(limits: Thresholds, curves: tuple[GenuineCurve, ...]) -> list[dict[st
     ]
 
 
-def _misses_in_words(result: dict[str, Any]) -> list[str]:
-    """Say each target of strangers together with what it costs the right person."""
-    targets = result["targets"]
-    asked = {"open": "fpir_open", "digits": "fmr_digits", "pin": "fmr_pin"}
+def _pack_in_words(result: dict[str, Any], name: str) -> list[str]:
+    """Say whose numbers these are, and who is compared with other ones."""
+    why = {
+        "asked": "as asked",
+        "people": "the people enrolled here are compared with it",
+        "in_use": "the one in use; nobody is known to be enrolled here",
+    }[result["why_this_pack"]]
+    lines = [f"Pack {result['pack']}: {why}."]
+    others = {p: n for p, n in result["people_of_packs"].items() if p != result["pack"]}
+    lines += [
+        f"  {count} {'person is' if count == 1 else 'people are'} enrolled with {pack}: "
+        + (
+            "another version of it"
+            if name_of(pack) == name
+            else f"smiletill policy show --pack {name_of(pack)}"
+        )
+        for pack, count in others.items()
+    ]
+    if result["people_of_packs"] and result["pack_in_use"] != name:
+        lines.append(f"  Whoever is enrolled next is enrolled with {result['pack_in_use']}.")
+    size, people = result["gallery"], result["people"]
+    as_if = "" if size == people else f", with the thresholds of {people}"
+    lines.append(
+        f"A gallery of {size}{as_if}; the strictest calibration set is"
+        f" {result['worst_calibration_set']}."
+    )
+    return lines
+
+
+def _bands_in_words(result: dict[str, Any]) -> list[str]:
+    """Say of each band when it is reached, whom it lets pass and whom it misses."""
+    limits, fpir, known = result["thresholds"], result["fpir"], result["fmr_of_known_digits"]
+    reached = f"  score from {limits['open']:.3f}: the face is enough"
+    head = {
+        "never": [
+            "  The face alone is never enough with this pack's calibration; digits are asked.",
+            f"    (it would take a score of {limits['open']:.3f}, and there is none above 1)",
+        ],
+        "not_seen": [reached, "    nobody who was measured ever reached it; digits are asked"],
+        "possible": [reached],
+    }[result["face_alone"]]
+    lines = list(head)
+    if result["face_alone"] != "never":
+        lines += [
+            f"    a stranger is taken for somebody: FPIR at most {fpir['open']:g}",
+            *_missed(result, "open"),
+        ]
+    stranger = "    a stranger with digits of their own is"
+    lines += [
+        f"  score from {limits['digits']:.3f}: phone digits are asked, and with them it is enough",
+        f"{stranger} taken for somebody: FPIR at most {fpir['digits']:g}",
+        f"    a stranger who knows somebody's digits passes: at most {known['digits']:g}",
+        *_missed(result, "digits"),
+        f"  score from {limits['pin']:.3f}: phone digits and PIN are asked",
+        f"{stranger} asked for somebody's PIN: FPIR at most {fpir['pin']:g}",
+        *_missed(result, "pin"),
+        "  below: nobody is recognised",
+    ]
+    if not result["misses"]:
+        lines.append("How often the right person is missed was not measured for this pack.")
+    return lines
+
+
+def _missed(result: dict[str, Any], band: str) -> list[str]:
+    """Say how often the right person falls short of a band, with its interval."""
     lines = []
     for row in result["misses"]:
-        lines.append(f"Misses on {row['source']} ({row['subjects']} people):")
-        for band, found in row["fnir"].items():
-            low, high = found["interval"]
-            lines.append(
-                f"  {band:<7} strangers at most {targets[asked[band]]:g}, the right person"
-                f" falls short {found['rate']:.1%} ({low:.1%} to {high:.1%})"
-            )
-    return lines or ["How often the right person is missed was not measured for this pack."]
+        found = row["fnir"][band]
+        low, high = found["interval"]
+        lines.append(
+            f"    the right person falls short: FNIR {found['rate']:.1%} ({low:.1%} to {high:.1%},"
+            f" {row['subjects']} people of {row['source']})"
+        )
+    return lines
 
 
 def step_up_rows(rules: StepUpPolicy) -> list[dict[str, str]]:
@@ -157,7 +267,7 @@ def template() -> None:
 @json_option
 def trial(data_dir: Path, as_json: bool) -> None:
     """Count what the policy on trial (policy-trial.toml) would have asked instead."""
-    if policy_of(load_settings(data_dir), data_dir).trial is None:
+    if policy_on_trial(load_settings(data_dir), data_dir) is None:
         raise BadInputError(
             "No policy is on trial here.",
             code="no_trial",

@@ -19,7 +19,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiosk.domain.errors import SmileTillError
+from kiosk.domain.errors import BadInputError, SmileTillError
 from kiosk.domain.evidence import CameraKind
 from kiosk.domain.identification import (
     SearchPolicy,
@@ -47,6 +47,7 @@ from kiosk.faces.keeper import VaultKeeper
 from kiosk.faces.learning import Learning
 from kiosk.faces.money_link import MoneyLink
 from kiosk.faces.pack_change import PackChange
+from kiosk.faces.pack_people import PackPeople
 from kiosk.faces.paired_eyes import shared_out
 from kiosk.faces.picture_capture import take_pictures
 from kiosk.faces.rehearsal import rehearse
@@ -120,6 +121,8 @@ class FacesProcess:
         self._cameras = cameras_of(settings, self._run_dir)
         self._packs = PackChange(data_dir, self._vault, room, settings.packs.grace_days, _now)
         self._settings, self._data_dir = settings, data_dir
+        self._pack_people = PackPeople(data_dir)
+        self._note_people()
         note_trials(data_dir)
         self.on_enrolling: Callable[[bool], None] = lambda _enrolling: None
         """Told from any thread when staff begin and end to enrol somebody."""
@@ -188,6 +191,7 @@ class FacesProcess:
         self._desk.retention.close()
         self._learning.close()
         self._courier.join()
+        self._note_people()
         with contextlib.suppress(SmileTillError):
             self._watch_vault()  # so that this run's last changes are remembered
         self._gallery.close()
@@ -200,6 +204,11 @@ class FacesProcess:
         while not self._stopping.wait(OUTBOX_EVERY_S):
             self._desk.deliver_outbox()
             self._expire()
+            self._note_people()
+
+    def _note_people(self) -> None:
+        """Leave a word for who has no key: how many people there are of which pack."""
+        self._pack_people.note({pack: len(who) for pack, who in self._vault.packs().items()})
 
     def _expire(self) -> None:
         """Freeze whoever did not come by within the grace period of a pack change."""
@@ -303,14 +312,28 @@ def _now() -> datetime:
 def policy_of(settings: Settings, data_dir: Path) -> StepUpPolicy:
     """Return the step-up policy of an installation, with the one on trial if there is one.
 
+    One on trial that cannot be used is left out: it is only noted, so nothing may hang on it.
+
     Raises:
-        BadInputError: policy.toml or policy-trial.toml cannot be used.
+        BadInputError: policy.toml cannot be used.
+    """
+    rules = _policy(settings, load_policy(data_dir) or PolicyFile())
+    try:
+        trial = policy_on_trial(settings, data_dir)
+    except BadInputError as error:
+        logger.warning("no policy is on trial: %s", error.message)
+        return rules
+    return dataclasses.replace(rules, trial=trial)
+
+
+def policy_on_trial(settings: Settings, data_dir: Path) -> StepUpPolicy | None:
+    """Return the policy on trial; None where there is none.
+
+    Raises:
+        BadInputError: policy-trial.toml cannot be used.
     """
     trial = load_policy(data_dir, TRIAL_FILE)
-    rules = _policy(settings, load_policy(data_dir) or PolicyFile())
-    if trial is None:
-        return rules
-    return dataclasses.replace(rules, trial=_policy(settings, trial))
+    return None if trial is None else _policy(settings, trial)
 
 
 def _policy(settings: Settings, rows: PolicyFile) -> StepUpPolicy:

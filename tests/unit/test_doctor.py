@@ -44,6 +44,13 @@ FAULTS = {
         False,
         "line 2",
     ),
+    "policy on trial": (
+        {"problems": {"policy-trial.toml": ("policy-trial.toml, line 1: no TOML.", "Mend it.")}},
+        "settings",
+        State.WARN,
+        True,
+        "Nothing is on trial",
+    ),
     "no camera": ({"devices": {}}, "camera", State.MISSING, True, "USB webcam"),
     "camera of others": (
         {"devices": {"/dev/video2": False}},

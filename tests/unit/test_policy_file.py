@@ -10,7 +10,7 @@ import pytest
 from kiosk.domain.errors import BadInputError
 from kiosk.domain.money import Money
 from kiosk.domain.stepup import TRIAL_LOGGER, Ask, StepUpPolicy
-from kiosk.faces.main import TRIAL_LOG, note_trials, policy_of
+from kiosk.faces.main import TRIAL_LOG, note_trials, policy_of, policy_on_trial
 from kiosk.settings import MoneySettings, Settings, load_policy
 
 
@@ -34,23 +34,47 @@ def test_sums_are_in_the_installations_currency(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "said"),
     [
-        'claim = "never"',
-        'first_visit = "face"',
-        "absence_days = 0",
-        "tries = -1",
-        "unproven_minor_units = -5",
-        "pin_always = false",
-        "first_visit = [",
+        ('claim = "never"', "claim: claim must be on_doubt or first"),
+        ('first_visit = "face"', "first_visit: first_visit must be none, digits or pin"),
+        ('long_absence = ""', "long_absence: long_absence must be none, digits or pin"),
+        ('failed_tries = "PIN"', "failed_tries: failed_tries must be none, digits or pin"),
+        ('liveness_unproven = "x"', "liveness_unproven: liveness_unproven must be none,"),
+        ('sensor_degraded = "x"', "sensor_degraded: sensor_degraded must be none,"),
+        ("first_visit_minor_units = -5", "first_visit_minor_units must be 0 to"),
+        ("unproven_minor_units = -5", "unproven_minor_units must be 0 to"),
+        ("turn_above_minor_units = -5", "turn_above_minor_units must be 0 to"),
+        ("absence_days = 0", "absence_days must be 1 to"),
+        ("tries = -1", "tries must be 0 to"),
+        ('tries = "one"', "tries: it must be a whole number"),
+        ("pin_always = false", "pin_always: there is no such key"),
+        ("first_visit = [", "this is no TOML"),
     ],
 )
-def test_what_means_nothing_is_refused_with_the_files_name(tmp_path, wrong):
+def test_what_means_nothing_is_refused_by_key_and_line(tmp_path, wrong, said):
     """An owner's slip stops the start with a sentence; it is not read as something laxer."""
-    (tmp_path / "policy.toml").write_text(wrong, encoding="utf-8")
+    (tmp_path / "policy.toml").write_text(f"# mine\n\n{wrong}\n", encoding="utf-8")
 
-    with pytest.raises(BadInputError, match=r"policy\.toml"):
+    with pytest.raises(BadInputError, match=r"^policy\.toml, line 3[,:]") as refused:
         load_policy(tmp_path)
+
+    assert said in refused.value.message
+
+
+@pytest.mark.parametrize("wrong", ['claim = "never"', "tries = [", "pin_always = false"])
+def test_a_broken_policy_on_trial_stops_nothing(tmp_path, caplog, wrong):
+    """It is only noted: payments go on by the policy in force, and whoever asks is told."""
+    (tmp_path / "policy.toml").write_text("tries = 2\n", encoding="utf-8")
+    (tmp_path / "policy-trial.toml").write_text(wrong, encoding="utf-8")
+
+    with caplog.at_level(logging.WARNING):
+        rules = policy_of(Settings(), tmp_path)
+
+    assert (rules.tries_max, rules.trial) == (2, None)
+    assert "policy-trial.toml, line 1" in caplog.text
+    with pytest.raises(BadInputError, match=r"policy-trial\.toml, line 1"):
+        policy_on_trial(Settings(), tmp_path)
 
 
 def test_a_policy_on_trial_stands_beside_the_one_in_force(tmp_path):

@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from kiosk.commands.packs_here import packs_here
 from kiosk.doctor import examine
 from kiosk.domain.errors import SmileTillError
 from kiosk.domain.identification import (
@@ -31,7 +32,6 @@ from kiosk.settings import Settings, load_settings
 from kiosk.supervisor import Installation
 from models.manifest import find_pack
 from models.pack import Pack
-from models.store import current_pack
 
 ENCRYPTION = "AES-256-GCM, one key per person, each part of a record under a key of its own"
 DOCTOR_CHECKS = ("store_key", "tpm", "network_refusal", "disk")
@@ -45,7 +45,7 @@ def gather(data_dir: Path) -> dict[str, Any]:
         SmileTillError: Settings or pack cannot be read.
     """
     settings = load_settings(data_dir)
-    pack = find_pack(current_pack(data_dir), data_dir, verify=False)
+    pack = find_pack(packs_here(data_dir).name, data_dir, verify=False)
     running = _running(Installation(data_dir, settings))
     found = {it.name: it for it in examine(ThisMachine(), data_dir)}
     people = running["people"]
