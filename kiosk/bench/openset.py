@@ -1,18 +1,25 @@
 """The open set: everybody searches a gallery by the policy's own rule, also who is not in it.
 
-A search counts as it would at the till: only the verdict IDENTIFIED lets a payment go on.
+A search counts as it would at the till: only the verdict IDENTIFIED lets a payment go on without
+the PIN. Besides the bare rates, every search is played as a session with step-up: the face alone,
+then the digits of whoever is searching, drawn by lot for everybody, then the PIN, which nobody
+knows of anybody else. A *wrong payment* is one on somebody else's account, by face alone or with
+one's own digits. That somebody knows another's digits is counted apart, in `with_digits`.
 Pure but for the seed; reads no files.
 """
 
 from __future__ import annotations
 
+import enum
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kiosk.bench.rates import upper95
+from kiosk.bench.rates import interval95, upper95
 from kiosk.domain.identification import (
+    DIGITS_SHARE,
     Candidate,
     Decision,
     SearchPolicy,
@@ -24,7 +31,7 @@ from kiosk.domain.ids import PersonId
 from kiosk.faces.vision.encoder import pooled
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -37,6 +44,29 @@ PROBES_MAX = 5
 """Probes of one person."""
 
 BOOTSTRAP_ROUNDS = 400
+CANDIDATES = 8
+"""People on the candidate list, as the kiosk's eyes keep it (and whoever is claimed)."""
+
+
+class End(enum.Enum):
+    """How a session with step-up ends for whoever has their own digits and PIN."""
+
+    FACE = "face"
+    DIGITS = "digits"
+    PIN = "digits_and_pin"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """One session: how it ended, and whose account is meant (a place in the gallery)."""
+
+    end: End
+    place: int | None
+
+    def is_wrong(self, own: int | None) -> bool:
+        """Say whether somebody else pays, with no PIN in the way."""
+        return self.end in {End.FACE, End.DIGITS} and self.place != own
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +104,12 @@ class OpenSet:
         owners: People inside it: wrong is not to be recognised by face alone.
         strangers_digits: People outside who name somebody's digits.
         owners_digits: People inside who name their own.
+        owners_pin: The same people; wrong is that digits and PIN would not be enough either.
         wrong_person: Owners taken for somebody else, by either way.
+        owners_ended: How the sessions of people inside ended.
+        strangers_ended: The same of people outside.
+        wrong_payments: Sessions in which somebody else paid.
+        wanted: People that the gallery was to hold; the set may have fewer.
         seed: Of the bootstrap.
     """
 
@@ -84,13 +119,21 @@ class OpenSet:
     owners: Tally
     strangers_digits: Tally
     owners_digits: Tally
+    owners_pin: Tally
     wrong_person: int
+    owners_ended: Counter[End]
+    strangers_ended: Counter[End]
+    wrong_payments: int
+    wanted: int
     seed: int
 
     def as_keys(self) -> dict[str, Any]:
         """Return the keys of the report."""
         return {
             "n": self.gallery,
+            "n_wanted": self.wanted,
+            # Fewer people of this split have two pictures.
+            "limited_by_split": self.gallery < self.wanted,
             "threshold": round(self.limits.open, 4),
             "fpir": round(self.strangers.rate, 5),
             "fpir_upper95": round(self.strangers.upper(self.seed), 5),
@@ -105,7 +148,34 @@ class OpenSet:
                 "fpir": round(self.strangers_digits.rate, 5),
                 "fpir_upper95": round(self.strangers_digits.upper(self.seed), 5),
                 "fnir": round(self.owners_digits.rate, 4),
+                "fnir_upper95": round(self.owners_digits.upper(self.seed), 4),
             },
+            "with_digits_and_pin": {
+                "threshold": round(self.limits.pin, 4),
+                "fnir": round(self.owners_pin.rate, 4),
+                "fnir_upper95": round(self.owners_pin.upper(self.seed), 4),
+            },
+            "step_up": self._step_up(),
+        }
+
+    def _step_up(self) -> dict[str, Any]:
+        """Return what sessions came to; bounds as if they were independent."""
+        sessions = self.owners_ended.total() + self.strangers_ended.total()
+        owners = self.owners_ended.total()
+        return {
+            "sessions": sessions,
+            "wrong_payments": self.wrong_payments,
+            "wrong_payments_upper95": round(upper95(self.wrong_payments, sessions), 5),
+            "owners": {
+                end.value: {
+                    "share": round(self.owners_ended[end] / max(1, owners), 4),
+                    "interval95": [
+                        round(bound, 4) for bound in interval95(self.owners_ended[end], owners)
+                    ],
+                }
+                for end in End
+            },
+            "strangers": {end.value: self.strangers_ended[end] for end in End},
         }
 
 
@@ -137,22 +207,34 @@ def search_all(
         known = [i for i in own if acquired[i]][: min(TEMPLATE_PICTURES_MAX, len(own) // 2)]
         templates.append(pooled([v for i in known if (v := vectors[i]) is not None]))
         probes.append([i for i in own if i not in set(known)][:PROBES_MAX])
-    matrix = np.stack(templates)
-    search = _Search(matrix, tails, SearchPolicy())
+    search = _Search(np.stack(templates), tails, SearchPolicy())
+    # Everybody's last digits, by lot: some share them, as people do.
+    digits = rng.integers(0, round(1 / DIGITS_SHARE), int(person.max()) + 1)
+    same: dict[int, set[int]] = {}
+    for place, number in enumerate(enrolled):
+        same.setdefault(int(digits[number]), set()).add(place)
+    played = _Played(Counter(), Counter())
     outside = [n for n in np.unique(person) if n not in set(enrolled)]
     strangers, strangers_digits = [], []
     for number in outside:
         own = rng.permutation(np.flatnonzero(person == number))[:PROBES_MAX]
-        claim = int(rng.integers(len(enrolled)))
-        strangers.append((len(own), sum(search.taken(vectors[i], None) for i in own)))
-        strangers_digits.append((len(own), sum(search.taken(vectors[i], claim) for i in own)))
-    owners, owners_digits, mistaken = [], [], 0
+        claim = {int(rng.integers(len(enrolled)))}
+        strangers.append((len(own), sum(search.whom(vectors[i], None) is not None for i in own)))
+        taken = sum(search.whom(vectors[i], claim) is not None for i in own)
+        strangers_digits.append((len(own), taken))
+        sharing = same.get(int(digits[number]), set())
+        for i in own:
+            played.note(search.session(vectors[i], sharing), None)
+    owners, owners_digits, owners_pin, mistaken = [], [], [], 0
     for place, rows in enumerate(probes):
         alone = [search.whom(vectors[i], None) for i in rows]
-        helped = [search.whom(vectors[i], place) for i in rows]
+        helped = [search.whom(vectors[i], {place}) for i in rows]
         owners.append((len(rows), sum(who != place for who in alone)))
         owners_digits.append((len(rows), sum(who != place for who in helped)))
+        owners_pin.append((len(rows), sum(not search.known(vectors[i], place) for i in rows)))
         mistaken += sum(who not in (place, None) for who in alone + helped)
+        for i in rows:
+            played.note(search.session(vectors[i], same[int(digits[enrolled[place]])]), place)
     return OpenSet(
         gallery=len(enrolled),
         limits=thresholds(len(enrolled), SearchPolicy(), tails),
@@ -160,9 +242,33 @@ def search_all(
         owners=_tally(owners),
         strangers_digits=_tally(strangers_digits),
         owners_digits=_tally(owners_digits),
+        owners_pin=_tally(owners_pin),
         wrong_person=mistaken,
+        owners_ended=played.owners,
+        strangers_ended=played.strangers,
+        wrong_payments=played.wrong,
+        wanted=gallery_max,
         seed=seed,
     )
+
+
+@dataclass(slots=True)
+class _Played:
+    """Sessions so far."""
+
+    owners: Counter[End]
+    strangers: Counter[End]
+    wrong: int = 0
+
+    def note(self, ended: Ended, own: int | None) -> None:
+        """Count a session; `own` is the place in the gallery of whoever came, if they have one."""
+        self.wrong += ended.is_wrong(own)
+        if own is None:
+            self.strangers[ended.end] += 1
+            return
+        # Who would pay as somebody else needs that one's PIN, which is a refusal.
+        mine = ended.place == own or ended.is_wrong(own)
+        self.owners[ended.end if mine else End.REFUSED] += 1
 
 
 class _Search:
@@ -174,33 +280,47 @@ class _Search:
         self._templates, self._tails, self._policy = templates, tails, policy
         self._people = [PersonId(f"p{place:05}") for place in range(len(templates))]
 
-    def whom(self, vector: NDArray[np.float32] | None, claim: int | None) -> int | None:
+    def whom(self, vector: NDArray[np.float32] | None, claim: set[int] | None) -> int | None:
         """Return the place in the gallery of who is identified, if anybody is."""
-        if vector is None:
+        verdict = self._decide(vector, claim)
+        if verdict is None or verdict.decision is not Decision.IDENTIFIED:
             return None
-        claimed = None if claim is None else frozenset({self._people[claim]})
-        verdict = self._decide(self._templates @ vector, claimed)
-        if verdict.decision is not Decision.IDENTIFIED or verdict.person is None:
-            return None
-        return self._people.index(verdict.person)
+        return self._place(verdict)
 
-    def taken(self, vector: NDArray[np.float32] | None, claim: int | None) -> bool:
-        """Say whether somebody is identified."""
-        return self.whom(vector, claim) is not None
+    def known(self, vector: NDArray[np.float32] | None, place: int) -> bool:
+        """Say whether somebody could pay with their own digits, and their PIN if it is asked."""
+        verdict = self._decide(vector, {place})
+        return verdict is not None and self._place(verdict) == place
+
+    def session(self, vector: NDArray[np.float32] | None, sharing: set[int]) -> Ended:
+        """Play a session of somebody with whom these share the digits (perhaps themselves)."""
+        verdict = self._decide(vector, None)
+        if verdict is None or verdict.decision is Decision.UNKNOWN:
+            return Ended(End.REFUSED, None)
+        if verdict.decision is Decision.IDENTIFIED:
+            return Ended(End.FACE, self._place(verdict))
+        verdict = self._decide(vector, sharing)
+        assert verdict is not None, "the vector is there"
+        ends = {Decision.IDENTIFIED: End.DIGITS, Decision.NEEDS_DIGITS_AND_PIN: End.PIN}
+        return Ended(ends.get(verdict.decision, End.REFUSED), self._place(verdict))
+
+    def _place(self, verdict: Identification) -> int | None:
+        return None if verdict.person is None else self._people.index(verdict.person)
 
     def _decide(
-        self, scores: NDArray[np.float32], claimed: Collection[PersonId] | None
-    ) -> Identification:
-        candidates = [
-            Candidate(person, float(score))
-            for person, score in zip(self._people, scores, strict=True)
-        ]
+        self, vector: NDArray[np.float32] | None, claim: set[int] | None
+    ) -> Identification | None:
+        if vector is None:
+            return None
+        scores = self._templates @ vector
+        best = np.argpartition(-scores, min(CANDIDATES, len(scores) - 1))[:CANDIDATES]
+        listed = {int(place) for place in best} | (claim or set())
         return decide(
-            candidates,
-            gallery_size=len(candidates),
+            [Candidate(self._people[place], float(scores[place])) for place in sorted(listed)],
+            gallery_size=len(self._people),
             policy=self._policy,
             tails=self._tails,
-            claimed=claimed,
+            claimed=None if claim is None else frozenset(self._people[i] for i in claim),
         )
 
 

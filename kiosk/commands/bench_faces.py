@@ -162,12 +162,16 @@ def identify(
         ),
         *(
             f"  open set, {row['n']} people, threshold {row['threshold']}: FPIR {row['fpir']}"
-            f" (at most {row['fpir_upper95']} with 95 %), FNIR {row['fnir']}"
+            f" (at most {row['fpir_upper95']} with 95 %), FNIR {row['fnir']}, with digits"
+            f" {row['with_digits']['fnir']}, with digits and PIN"
+            f" {row['with_digits_and_pin']['fnir']}; wrong payments"
+            f" {row['step_up']['wrong_payments']} of {row['step_up']['sessions']} sessions"
+            + (f" ({split} has no more than {row['n']} people)" if row["limited_by_split"] else "")
             for row in report["open_set"]
         ),
     ]
     emit(report, as_json, "\n".join(lines))
-    return 0
+    return 0 if not any(row["step_up"]["wrong_payments"] for row in report["open_set"]) else 1
 
 
 def _webcam_people(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from kiosk.bench.openset import search_all
+from kiosk.bench.openset import End, Ended, search_all
 from kiosk.domain.identification import ImpostorTail
 
 TAIL = ImpostorTail(
@@ -59,7 +60,8 @@ def test_a_failed_picture_identifies_nobody():
 
     assert found.gallery == 9
     assert found.strangers.wrong.sum() == 0
-    assert found.as_keys()["n"] == 9
+    keys = found.as_keys()
+    assert (keys["n"], keys["n_wanted"], keys["limited_by_split"]) == (9, 500, True)
 
 
 def test_the_same_seed_gives_the_same_report():
@@ -70,3 +72,51 @@ def test_the_same_seed_gives_the_same_report():
         return search_all(vectors, person, 10, [TAIL], seed=4).as_keys()
 
     assert report() == report()
+
+
+def test_sessions_with_step_up_are_counted_for_everybody():
+    """Every probe is one session; who is asked for digits gives their own, then their PIN."""
+    vectors, person = crowd(40, 4, 1.0)
+    found = search_all(vectors, person, 20, [TAIL], seed=2)
+    keys = found.as_keys()
+    told = keys["step_up"]
+
+    assert told["sessions"] == keys["n_owners"] + keys["n_strangers"]
+    assert told["wrong_payments"] == 0
+    assert 0 < told["wrong_payments_upper95"] < 0.05
+    shares = [told["owners"][end.value]["share"] for end in End]
+    assert sum(shares) == pytest.approx(1.0, abs=1e-3)
+    assert told["owners"]["face"]["share"] == pytest.approx(1 - keys["fnir"], abs=1e-3)
+    assert told["strangers"]["face"] == told["strangers"]["digits"] == 0
+
+
+def test_each_thing_that_is_asked_misses_fewer():
+    """Digits reach further than the face alone, and digits with PIN further than those."""
+    vectors, person = crowd(60, 4, 1.35)
+    keys = search_all(vectors, person, 40, [TAIL], seed=2).as_keys()
+
+    assert 1 > keys["fnir"] > keys["with_digits"]["fnir"] > keys["with_digits_and_pin"]["fnir"]
+    assert keys["with_digits"]["fnir"] <= keys["with_digits"]["fnir_upper95"]
+    assert keys["with_digits_and_pin"]["threshold"] < keys["with_digits"]["threshold"]
+
+
+def test_a_stranger_who_is_somebodys_double_is_a_wrong_payment():
+    """The count that must be zero counts, where a stranger has an enrolled person's face."""
+    vectors, person = crowd(12, 4, 0.2)
+    # A person with one picture is never enrolled; here one for everybody's face.
+    faces = [vectors[4 * who] for who in range(12)]
+    found = search_all(
+        vectors + faces, np.concatenate([person, np.arange(12, 24)]), 12, [TAIL], seed=2
+    )
+
+    assert found.as_keys()["step_up"]["wrong_payments"] == 12
+
+
+def test_ones_own_digits_pay_only_ones_own_bill():
+    """Wrong is who pays on another's account, by face or own digits; a PIN stands in the way."""
+    for end in (End.FACE, End.DIGITS):
+        assert Ended(end, 3).is_wrong(None)
+        assert Ended(end, 3).is_wrong(4)
+        assert not Ended(end, 3).is_wrong(3)
+    assert not Ended(End.PIN, 3).is_wrong(None)
+    assert not Ended(End.REFUSED, None).is_wrong(4)
