@@ -47,7 +47,6 @@ from kiosk.faces.keeper import VaultKeeper
 from kiosk.faces.learning import Learning
 from kiosk.faces.money_link import MoneyLink
 from kiosk.faces.pack_change import PackChange
-from kiosk.faces.pack_people import PackPeople
 from kiosk.faces.paired_eyes import shared_out
 from kiosk.faces.picture_capture import take_pictures
 from kiosk.faces.rehearsal import rehearse
@@ -121,8 +120,6 @@ class FacesProcess:
         self._cameras = cameras_of(settings, self._run_dir)
         self._packs = PackChange(data_dir, self._vault, room, settings.packs.grace_days, _now)
         self._settings, self._data_dir = settings, data_dir
-        self._pack_people = PackPeople(data_dir)
-        self._note_people()
         note_trials(data_dir)
         self.on_enrolling: Callable[[bool], None] = lambda _enrolling: None
         """Told from any thread when staff begin and end to enrol somebody."""
@@ -191,7 +188,7 @@ class FacesProcess:
         self._desk.retention.close()
         self._learning.close()
         self._courier.join()
-        self._note_people()
+        self._packs.note_people()
         with contextlib.suppress(SmileTillError):
             self._watch_vault()  # so that this run's last changes are remembered
         self._gallery.close()
@@ -201,14 +198,11 @@ class FacesProcess:
         self._vault.close()
 
     def _deliver(self) -> None:
+        self._packs.note_people()
         while not self._stopping.wait(OUTBOX_EVERY_S):
             self._desk.deliver_outbox()
             self._expire()
-            self._note_people()
-
-    def _note_people(self) -> None:
-        """Leave a word for who has no key: how many people there are of which pack."""
-        self._pack_people.note({pack: len(who) for pack, who in self._vault.packs().items()})
+            self._packs.note_people()
 
     def _expire(self) -> None:
         """Freeze whoever did not come by within the grace period of a pack change."""

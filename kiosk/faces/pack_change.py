@@ -23,6 +23,7 @@ from kiosk.domain.ids import PackId, PersonId
 from kiosk.faces.desk.importing import IMPORTED
 from kiosk.faces.desk.look_alikes import REASON
 from kiosk.faces.desk.reenrol import EXPIRED
+from kiosk.faces.pack_people import PackPeople
 from kiosk.faces.vault.keyring import sync_folder
 from kiosk.faces.vault.records import PersonState
 from kiosk.faces.vault.store import Vault
@@ -69,6 +70,7 @@ class PackChange:
         self._now = now
         self._turn = threading.Lock()
         self._here: set[PackId] = set()
+        self._people = PackPeople(data_dir)
         self._since: tuple[PackId, date] | None = None
 
     def current(self) -> PackId | None:
@@ -113,6 +115,10 @@ class PackChange:
             if current is not None and pack != current
             for person in people
         )
+
+    def note_people(self) -> None:
+        """Leave a word for who has no key: how many people there are of which pack."""
+        self._people.note({pack: len(people) for pack, people in self._vault.packs().items()})
 
     def expire(self) -> tuple[PersonId, ...]:
         """Freeze whoever did not come by in time; return whom."""

@@ -14,9 +14,10 @@ from kiosk.faces.desk.errors import PackDiffersError
 from kiosk.faces.desk.importing import IMPORTED
 from kiosk.faces.desk.reenrol import EXPIRED
 from kiosk.faces.pack_change import PackChange
+from kiosk.faces.pack_people import noted_people
 from kiosk.faces.vault.records import PersonState
 from kiosk.faces.vision.room import VisionRoom
-from kiosk.link.protocol import CameraSpec
+from kiosk.link.protocol import CameraSpec, ErasePerson
 from kiosk.link.staff_desk import Reenrolled, ReenrolPerson
 from kiosk.link.visits import ShowQueue
 from models import store
@@ -73,6 +74,21 @@ def test_without_a_choice_the_pack_is_that_of_whoever_is_enrolled(shop):
 
     assert (NEW, ()) == (shop.packs.current(), shop.packs.older())
     assert 0 == shop.ask(ShowQueue()).waiting
+
+
+def test_whoever_has_no_key_is_told_how_many_people_there_are_of_which_pack(shop):
+    """The note beside the vault follows it, and names nobody."""
+    shop.packs.note_people()
+    assert noted_people(shop.data_dir) == {}
+
+    shop.enrol(1, pack="mobileface")
+    person = shop.enrol(2, pack="mobileface").person
+    shop.packs.note_people()
+    assert noted_people(shop.data_dir) == {NEW: 2}
+
+    shop.ask(ErasePerson(person))
+    shop.packs.note_people()
+    assert noted_people(shop.data_dir) == {NEW: 1}
 
 
 def test_the_first_enrolments_pack_is_the_installations(shop):
