@@ -193,20 +193,7 @@ def search_all(
     is a probe that identifies nobody.
     """
     rng = np.random.default_rng((seed, gallery_max))
-    acquired = np.array([vector is not None for vector in vectors])
-    several = [
-        number
-        for number in np.unique(person)
-        if (person == number).sum() > 1 and acquired[person == number].any()
-    ]
-    enrolled = np.sort(rng.permutation(np.array(several, np.int64))[:gallery_max])
-    templates, probes = [], []
-    for number in enrolled:
-        own = rng.permutation(np.flatnonzero(person == number))
-        # Whoever could not be acquired is not enrolled with that picture, but still comes back.
-        known = [i for i in own if acquired[i]][: min(TEMPLATE_PICTURES_MAX, len(own) // 2)]
-        templates.append(pooled([v for i in known if (v := vectors[i]) is not None]))
-        probes.append([i for i in own if i not in set(known)][:PROBES_MAX])
+    enrolled, templates, probes = _enrol(vectors, person, gallery_max, rng)
     search = _Search(np.stack(templates), tails, SearchPolicy())
     # Everybody's last digits, by lot: some share them, as people do.
     digits = rng.integers(0, round(1 / DIGITS_SHARE), int(person.max()) + 1)
@@ -250,6 +237,28 @@ def search_all(
         wanted=gallery_max,
         seed=seed,
     )
+
+
+def _enrol(
+    vectors: Vectors, person: NDArray[np.int64], gallery_max: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], list[NDArray[np.float32]], list[list[int]]]:
+    """Return who is enrolled, their templates, and which of their pictures are probes."""
+    acquired = np.array([vector is not None for vector in vectors])
+    several = [
+        number
+        for number in np.unique(person)
+        if (person == number).sum() > 1 and acquired[person == number].any()
+    ]
+    enrolled = np.sort(rng.permutation(np.array(several, np.int64))[:gallery_max])
+    templates: list[NDArray[np.float32]] = []
+    probes: list[list[int]] = []
+    for number in enrolled:
+        own = rng.permutation(np.flatnonzero(person == number))
+        # Whoever could not be acquired is not enrolled with that picture, but still comes back.
+        known = [i for i in own if acquired[i]][: min(TEMPLATE_PICTURES_MAX, len(own) // 2)]
+        templates.append(pooled([v for i in known if (v := vectors[i]) is not None]))
+        probes.append([int(i) for i in own if i not in set(known)][:PROBES_MAX])
+    return enrolled, templates, probes
 
 
 @dataclass(slots=True)
