@@ -95,6 +95,7 @@ def measure(pack: Pack, pictures: list[FacePicture], *, seed: int) -> Identifica
             search_all(ours, person, gallery, tails, seed=seed).as_keys()
             for gallery in GALLERY_SIZES
         ],
+        "thresholds_from": [tail.source for tail in tails],
         "seed": seed,
     }
     return Identification(report, compared, plain)

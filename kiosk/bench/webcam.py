@@ -42,7 +42,7 @@ from kiosk.faces.camera.folder import FolderCamera
 from kiosk.faces.eyes import Eyes
 from kiosk.faces.vault.gallery import DIGITS, Gallery
 from kiosk.faces.vault.records import Findable, PersonState
-from kiosk.faces.vision.calibration import impostor_tails
+from kiosk.faces.vision.calibration import tails_without_owner
 from kiosk.faces.vision.enrolment import EnrolmentSampler, EnrolmentSamples
 from kiosk.faces.vision.pipeline import Pipeline
 from kiosk.faces.vision.prober import pad_rule
@@ -176,7 +176,9 @@ def measure(pack: Pack, pad: Path, *, held_out_only: bool = False, progress: boo
     with Pipeline(pack) as pipeline:
         bar = tqdm(live, desc="judging", file=sys.stderr, disable=not progress)
         seen = [_judge(pipeline, pack, recording) for recording in bar]
-    return play(pack, seen, impostor_tails(pack), held_out_only=held_out_only, progress=progress)
+    return play(
+        pack, seen, tails_without_owner(pack), held_out_only=held_out_only, progress=progress
+    )
 
 
 def play(
