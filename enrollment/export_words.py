@@ -30,6 +30,7 @@ WORDS: dict[str, dict[str, str]] = {
         "face": "Face",
         "face_text": "{samples} samples, as measurements of the model {pack}; no picture and no"
         " film.",
+        "added_text": " Visits that you paid with the PIN have added {added_by_visits} more.",
         "consent": "Consent",
         "consent_text": "Text {version} ({language}), given {given_at}. SHA-256 of the text:"
         " {text_sha256}. You are 18 or older: {age_18_or_older}.",
@@ -83,6 +84,8 @@ WORDS: dict[str, dict[str, str]] = {
         "face": "Gesicht",
         "face_text": "{samples} Aufnahmen, als Messwerte des Modells {pack}; kein Bild und kein"
         " Film.",
+        "added_text": " Besuche, die Sie mit PIN bezahlt haben, haben {added_by_visits} weitere"
+        " hinzugefügt.",
         "consent": "Einwilligung",
         "consent_text": "Text {version} ({language}), gegeben {given_at}. SHA-256 des Textes:"
         " {text_sha256}. Sie sind 18 oder älter: {age_18_or_older}.",
@@ -128,6 +131,9 @@ def document(export: Mapping[str, Any], language: str = "en") -> list[Part]:
     """Return an export as the parts of a document."""
     words = WORDS.get(language, WORDS["en"])
     consent, mandate, pin = export["consent"], export["mandate"], export["pin"]
+    face = words["face_text"].format(**export["face"])
+    if export["face"]["added_by_visits"]:
+        face += words["added_text"].format(**export["face"])
     age = words[consent["age_18_or_older"]]
     pin_text = words["pin_text"]
     if pin["always_asked"]:
@@ -145,7 +151,7 @@ def document(export: Mapping[str, Any], language: str = "en") -> list[Part]:
         row("state", export["state"]),
         row("enrolled_at", export["enrolled_at"]),
         row("last_used", export["last_used"] or words["never"]),
-        row("face", words["face_text"].format(**export["face"])),
+        row("face", face),
         row("consent", words["consent_text"].format(**consent | {"age_18_or_older": age})),
         row("pin", pin_text),
         Heading(words["mandate"]),

@@ -208,6 +208,7 @@ def _as_dict(told: PersonKept, payments: list[dict[str, Any]]) -> dict[str, Any]
             "samples": told.samples,
             "quality": told.quality,
             "look_alikes": told.look_alikes,
+            "added_by_visits": told.adaptive,
         },
         "consent": {
             "version": told.consent_version,

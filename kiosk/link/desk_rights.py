@@ -65,6 +65,8 @@ class PersonKept(Private, frozen=True, tag="person_kept"):
     paused: bool = False
     payments: tuple[PayerPayment, ...] = ()
     payments_total: int = 0
+    adaptive: int = 0
+    """Templates that visits paid with the PIN have added (docs/adaptation.md)."""
 
 
 class ListPersonPayments(Message, frozen=True, tag="list_person_payments"):

@@ -70,6 +70,7 @@ def gather(data_dir: Path) -> dict[str, Any]:
         "retention_unused_months": settings.retention.unused_months,
         "retention_notice_days": settings.retention.notice_days,
         "evidence_days": KEPT_DAYS,
+        "adaptive_templates": settings.packs.adapt,
         "pack": _pack(pack, data_dir, people or 0),
         "machine": {name: found[name].sentence for name in DOCTOR_CHECKS if name in found},
     }

@@ -98,9 +98,15 @@ def render(facts: dict[str, Any]) -> str:
         "### This machine",
         _table(("Check", "Found"), sorted(facts["machine"].items())),
         "## 4. Left to the owner",
-        "\n".join(f"- [ ] {one}" for one in LEFT_TO_THE_OWNER),
+        "\n".join(f"- [ ] {one}" for one in _left(facts)),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _left(facts: dict[str, Any]) -> tuple[str, ...]:
+    """Return what only the owner can answer; the texts shipped speak of no learning."""
+    own = "Whether the consent text in use says that visits add measurements ([packs] adapt is on)."
+    return (*LEFT_TO_THE_OWNER, own) if facts["adaptive_templates"] else LEFT_TO_THE_OWNER
 
 
 def _description(facts: dict[str, Any]) -> list[tuple[str, str]]:
@@ -112,6 +118,10 @@ def _description(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("Staff accounts", NOT_ASKED if staff is None else accounts or "none"),
         ("Staff codes at the screen", str(facts["screen_staff_codes"])),
         ("Country code of numbers", facts["country_code"] or "none"),
+        (
+            "Learning from visits paid with the PIN (adaptive templates)",
+            "on" if facts["adaptive_templates"] else "off",
+        ),
         ("Model pack", facts["pack"]["id"]),
         ("Licences of the models", ", ".join(facts["pack"]["licences"])),
         ("Interface for tills", facts["till_interface"]),
@@ -130,7 +140,9 @@ def _data(facts: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     return [
         ("measurements of the face", vault, explicit, until),
         ("name and phone number", vault, explicit, until),
-        ("consent: version, language, hash, time", vault, "Art. 7(1)", until),
+        *_adaptive(facts["adaptive_templates"], vault, explicit, until),
+        ("consent: version, language, hash, time, how the age is known", vault, "Art. 7(1)", until),
+        ("the signature, as drawn or typed, where one was given", vault, "Art. 7(1)", until),
         ("mandate, limits", "journal of payments", contract, until + "; bookkeeping"),
         ("PIN", f"journal, as {facts['pin_verifier']}, sealed", contract, until),
         ("amount, time, order of payments", "journal, under a random word",
@@ -141,6 +153,12 @@ def _data(facts: dict[str, Any]) -> list[tuple[str, str, str, str]]:
         ("who of the staff did what", "audit log, hash-chained", "Art. 5(2) and 32",
          "until the owner removes it"),
     ]  # fmt: skip
+
+
+def _adaptive(is_on: bool, vault: str, basis: str, until: str) -> list[tuple[str, str, str, str]]:
+    """Return the row of what visits add; none where nothing is added."""
+    what = "measurements added at visits paid with the PIN (adaptive templates), at most 4"
+    return [(what, vault, basis, f"{until}; or switched off")] if is_on else []
 
 
 def _proportion(facts: dict[str, Any]) -> list[tuple[str, str]]:

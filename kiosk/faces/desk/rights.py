@@ -103,6 +103,7 @@ def kept(tools: DeskTools, person: PersonId, *, full: bool) -> PersonKept:
         look_alikes=len(found.look_alikes),
         last_used=found.last_used,
         warned_at=found.warned_at,
+        adaptive=len(found.adaptive),
     )
     try:
         with tools.money(None) as money:

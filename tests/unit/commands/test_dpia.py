@@ -116,6 +116,19 @@ def test_what_a_running_installation_tells_is_a_number_and_no_name(monkeypatch, 
     assert "| Network of the process that sees faces | refused |" in document
 
 
+def test_learning_from_visits_and_the_signature_are_among_the_data(run, tmp_path):
+    """Off by default and said so; switched on it is data of its own, and a question more."""
+    off = render(run())
+    (tmp_path / "settings.toml").write_text("[packs]\nadapt = true\n")
+    on = render(run())
+
+    assert "(adaptive templates) | off |" in off
+    assert "(adaptive templates) | on |" in on
+    assert ("at most 4 | vault" in off, "at most 4 | vault" in on) == (False, True)
+    assert on.count("- [ ] ") == off.count("- [ ] ") + 1
+    assert "the signature, as drawn or typed" in off
+
+
 def test_the_owner_is_told_what_is_left(run):
     """The questions that a program cannot answer stay open boxes."""
     document = render(run())

@@ -181,6 +181,18 @@ def test_the_age_is_said_as_it_is_known(faces, run, known, said):
     assert [text for text in texts if said in text]
 
 
+@pytest.mark.parametrize("added", [0, 2])
+def test_what_visits_have_added_is_in_the_export(faces, run, added):
+    """Adaptive templates are kept data: their number is told, and nothing where there are none."""
+    faces.kept = msgspec.structs.replace(KEPT, adaptive=added)
+
+    _, told = run("export", "p1")
+
+    assert told["face"]["added_by_visits"] == added
+    texts = [part.texts[1] for part in export_words.document(told) if isinstance(part, Cells)]
+    assert bool([text for text in texts if "have added 2 more" in text]) is bool(added)
+
+
 @pytest.mark.parametrize(
     ("lifted", "code", "said"),
     [
