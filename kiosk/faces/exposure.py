@@ -52,9 +52,11 @@ class ExposureRule:
     dark_ms: int = 1_200
     """The same, where it is too dark to find one."""
     blind_ms: int = 2_000
-    """From the first frame without any face until more light is tried once: somebody has pressed
-    the button, and may be black before a window."""
+    """From the first frame without any face until another light is tried once: somebody has pressed
+    the button, and may be black before a window, or white in the sun."""
     blind_times: float = 4.0
+    blind_white: float = 180.0
+    """Mean grey level of the frame from which it is less light that is tried."""
     blind_for_ms: int = 700
     settle_ms: int = 200
     """From a command to the frame that shows it all: a queue of two or three frames."""
@@ -231,10 +233,12 @@ class ExposureKeeper:
             self._due_ms = self._drawn_ms(judgement.at_ms + self._rule.settle_ms)
 
     def _search(self, now_ms: int) -> None:
-        """Where nobody is found, look once with more light, and then as before."""
+        """Where nobody is found, look once in another light, and then as before."""
         rule = self._rule
         if not self._searches:
-            due_ms, times = (self._began_ms or 0) + rule.blind_ms, rule.blind_times
+            white = self._levels[-1] >= rule.blind_white
+            due_ms = (self._began_ms or 0) + rule.blind_ms
+            times = 1 / rule.blind_times if white else rule.blind_times
         elif len(self._searches) == 1:
             due_ms, times = self._searches[0] + rule.blind_for_ms, 1.0
         else:

@@ -54,8 +54,9 @@ class SessionLimits:
     typing_ms: int = 30_000
     money_ms: int = 10_000
     """How long faces wait for money to look something up or to check a PIN."""
-    proving_ms: int = 3_500
-    """A light plan lasts 2.2 s, and begins within a second of the press."""
+    proving_ms: int = 4_000
+    """A light plan lasts 2.2 s, and begins within 1.6 s of the first face: before it the camera's
+    exposure is changed (docs/exposure.md)."""
     turning_ms: int = ANSWER_MS + 500
     """As long as an answer counts; the arrow is on the screen a frame or two after the question."""
     confirming_ms: int = 30_000

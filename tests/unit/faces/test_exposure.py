@@ -245,11 +245,12 @@ def test_a_face_that_cannot_be_mended_is_asked_for_light():
     assert shine[-1]
 
 
-def test_where_nobody_is_found_more_light_is_tried_once():
-    """Who pressed the button may be black before a window; an empty room is left in peace then."""
-    _, _, shine, _, camera = session(FakeWebcam(), face_from=1_000, frames=150)
+@pytest.mark.parametrize(("level", "values"), [(120.0, [500.0, 200.0]), (250.0, [50.0, 200.0])])
+def test_where_nobody_is_found_another_light_is_tried_once(level, values):
+    """Who pressed may be black before a window or white in the sun; then it is left in peace."""
+    _, _, shine, _, camera = session(FakeWebcam(level=level), face_from=1_000, frames=110)
 
-    assert camera.webcam.values == [500.0, 200.0]
+    assert camera.webcam.values == values
     assert not any(shine)
 
 
