@@ -8,8 +8,8 @@ that an attack that is seen later does not count as caught:
   a face that blinked or smiled in answer to the question.
 - accepted for a small sum: would 12.50? Texture bona fide, and no layer that called it an attack.
 Neither, once the track has changed. Turn and the command of an exposure are shown besides and
-decide nothing, as the kiosk asks for neither. Identification, digits and amounts are left out:
-the person shown is always taken to be a customer.
+decide nothing: at these sums nobody is asked to turn. Identification, digits and amounts are left
+out: the person shown is always taken to be a customer.
 
 A regression test of the checks and no error rate: attacks and checks are by the same hands.
 The same seed gives the same result, whatever the number of processes.
@@ -70,7 +70,7 @@ class Played:
         open: Layers that had not said bona fide at the end, though they had run.
         unable: Layers that could not run.
         why: Each layer's code at the end.
-        lost_in_turn: Whether the face was lost in the turn that the kiosk does not ask for.
+        lost_in_turn: Whether the face was lost in the turn, which no such sum asks for.
     """
 
     species: str
