@@ -87,10 +87,29 @@ class Tally:
         if not people:
             return 1.0
         exact = upper95(int((self.wrong > 0).sum()), people)
+        return max(exact, float(np.quantile(self._resampled(seed), 0.95)))
+
+    def interval(self, seed: int) -> list[float]:
+        """Return the two-sided 95 % interval of a rate that is not rare, by subject bootstrap.
+
+        Where it is nobody or everybody, people are counted instead (a bootstrap would be sure).
+        """
+        people = len(self.probes)
+        if not people or self.rate in {0.0, 1.0}:
+            ends = interval95(people if self.rate else 0, people)
+        else:
+            low, high = np.quantile(self._resampled(seed), (0.025, 0.975))
+            ends = float(low), float(high)
+        return [round(end, 4) for end in ends]
+
+    def _resampled(self, seed: int) -> NDArray[np.float64]:
+        people = len(self.probes)
         rng = np.random.default_rng(seed)
         drawn = rng.integers(0, people, (BOOTSTRAP_ROUNDS, people))
-        rates = self.wrong[drawn].sum(1) / np.maximum(1, self.probes[drawn].sum(1))
-        return max(exact, float(np.quantile(rates, 0.95)))
+        rates: NDArray[np.float64] = self.wrong[drawn].sum(1) / np.maximum(
+            1, self.probes[drawn].sum(1)
+        )
+        return rates
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +158,7 @@ class OpenSet:
             "fpir_upper95": round(self.strangers.upper(self.seed), 5),
             "fnir": round(self.owners.rate, 4),
             "fnir_upper95": round(self.owners.upper(self.seed), 4),
+            "fnir_interval95": self.owners.interval(self.seed),
             "n_strangers": int(self.strangers.probes.sum()),
             "n_owners": int(self.owners.probes.sum()),
             "wrong_person": self.wrong_person,
@@ -148,12 +168,12 @@ class OpenSet:
                 "fpir": round(self.strangers_digits.rate, 5),
                 "fpir_upper95": round(self.strangers_digits.upper(self.seed), 5),
                 "fnir": round(self.owners_digits.rate, 4),
-                "fnir_upper95": round(self.owners_digits.upper(self.seed), 4),
+                "fnir_interval95": self.owners_digits.interval(self.seed),
             },
             "with_digits_and_pin": {
                 "threshold": round(self.limits.pin, 4),
                 "fnir": round(self.owners_pin.rate, 4),
-                "fnir_upper95": round(self.owners_pin.upper(self.seed), 4),
+                "fnir_interval95": self.owners_pin.interval(self.seed),
             },
             "step_up": self._step_up(),
         }

@@ -40,6 +40,7 @@ def test_clear_faces_are_all_identified_and_strangers_never():
     # Twenty strangers who were never taken for anybody: the rate may still be one in seven.
     assert 0.13 < keys["fpir_upper95"] < 0.15
     assert keys["with_digits"]["fnir"] == 0.0
+    assert keys["with_digits"]["fnir_interval95"] == [0.0, pytest.approx(0.1684, abs=1e-4)]
     assert keys["with_digits"]["threshold"] <= keys["threshold"]
 
 
@@ -96,7 +97,9 @@ def test_each_thing_that_is_asked_misses_fewer():
     keys = search_all(vectors, person, 40, [TAIL], seed=2).as_keys()
 
     assert 1 > keys["fnir"] > keys["with_digits"]["fnir"] > keys["with_digits_and_pin"]["fnir"]
-    assert keys["with_digits"]["fnir"] <= keys["with_digits"]["fnir_upper95"]
+    for band in (keys, keys["with_digits"], keys["with_digits_and_pin"]):
+        low, high = band["fnir_interval95"]
+        assert 0 <= low <= band["fnir"] < high <= 1
     assert keys["with_digits_and_pin"]["threshold"] < keys["with_digits"]["threshold"]
 
 
