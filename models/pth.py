@@ -46,6 +46,16 @@ _DICTIONARY: Final = "collections OrderedDict"
 _TENSOR: Final = "torch._utils _rebuild_tensor_v2"
 _NAMES: Final = frozenset({_DICTIONARY, _TENSOR, *_STORAGES})
 _MARK: Final = object()
+# What `zipfile` and `pickletools` raise for files that are none of theirs, besides our own.
+_DAMAGE: Final = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    RuntimeError,
+    EOFError,
+    zipfile.BadZipFile,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +101,7 @@ def read_state(file: Path) -> dict[str, NDArray[Any]]:
         is_zip = raw.startswith(b"PK\x03\x04")
         tensors, numbers = _of_archive(raw) if is_zip else _of_pickles(raw)
         return {name: _array(tensor, numbers) for name, tensor in tensors.items()}
-    except (OSError, ValueError, KeyError, IndexError, TypeError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         why = str(error) if isinstance(error, _BadFileError) else f"is damaged ({error})"
         raise PackFileError(
             f"The weights file {file.name} {why}.",

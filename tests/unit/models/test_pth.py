@@ -99,6 +99,28 @@ def test_a_file_that_was_cut_anywhere_is_refused(refused, make) -> None:
         assert refused(raw[:kept])
 
 
+@pytest.mark.parametrize("make", [archive, pickles])
+def test_whatever_bytes_are_changed_there_are_numbers_or_a_refusal(tmp_path: Path, make) -> None:
+    """No damage comes out as another error, or as anything but arrays."""
+    raw, file = make(STATE), tmp_path / "x.pth"
+    rng = np.random.default_rng(11)
+    refusals = 0
+
+    for _ in range(600):
+        damaged = bytearray(raw)
+        for place in rng.integers(len(raw), size=3):
+            damaged[place] = rng.integers(256)
+        file.write_bytes(damaged)
+        try:
+            found = read_state(file)
+        except PackFileError:
+            refusals += 1
+        else:
+            assert all(array.dtype.name in {"float32", "int64"} for array in found.values())
+
+    assert refusals > 300
+
+
 def test_tensors_must_lie_in_their_storage_in_order(refused) -> None:
     """Views that overlap, reach beyond the storage or have no possible shape are refused."""
     turned = {"x": np.ones((3, 2), np.float32).T}
