@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from kiosk.faces.camera.device import DeviceCamera
+from kiosk.faces.camera.device import DeviceCamera, DeviceLimits
 from kiosk.faces.camera.exposure import (
     VALUE_MAX,
     ExposureControl,
@@ -89,16 +89,28 @@ def test_three_answers_in_a_row_make_a_camera_known_and_three_misses_end_that():
 
 
 class Paced(FakeWebcam):
-    """Frames come when the test lets them; loses itself when told to."""
+    """Frames come when the test lets them, and the test can wait for the thread to ask for one."""
 
     def __init__(self, **traits):
         super().__init__(**traits)
-        self.may_read = threading.Semaphore(0)
-        self.lost = False
+        self.asked, self._may_read = threading.Semaphore(0), threading.Semaphore(0)
+        self._is_free = False
+
+    def let(self):
+        """Give one frame, and wait until the next one is asked for."""
+        self._may_read.release()
+        assert self.asked.acquire(timeout=5.0)
+
+    def let_go(self):
+        """Give as many as are wanted from now on."""
+        self._is_free = True
+        self._may_read.release()
 
     def read(self):
-        self.may_read.acquire(timeout=5.0)
-        return (False, None) if self.lost else super().read()
+        self.asked.release()
+        if not self._is_free:
+            self._may_read.acquire(timeout=5.0)
+        return super().read()
 
 
 def camera_of(*captures, obedience=None):
@@ -106,6 +118,7 @@ def camera_of(*captures, obedience=None):
     clock = itertools.count(0, 33)
     return DeviceCamera(
         0,
+        limits=DeviceLimits(reopen_pause_s=0.0),
         open_capture=lambda: left.pop(0) if len(left) > 1 else left[0],
         now_ms=lambda: next(clock),
         identify=lambda: WEBCAM,
@@ -118,18 +131,15 @@ def test_the_cameras_own_thread_carries_the_newest_command_out():
     webcam = Paced(chosen=200.0)
     with camera_of(webcam, obedience=Obedience()) as camera:
         assert isinstance(camera, ExposureControl)
-        frames = camera.frames()
-        webcam.may_read.release()
-        next(frames)
+        assert webcam.asked.acquire(timeout=5.0)
         camera.expose(0.5)
         camera.expose(0.7)
-        webcam.may_read.release(2)
-        while camera.exposure.number < 1:
-            next(frames)
-            webcam.may_read.release()
+        before = camera.exposure
+        webcam.let()
         held = camera.exposure
-        webcam.may_read.release(1_000)
+        webcam.let_go()
 
+    assert (before.state, before.number) == (ExposureState.AUTOMATIC, 0)
     assert (held.state, held.times, held.number) == (ExposureState.HELD, 0.7, 1)
     assert webcam.values == [140.0]
     assert (webcam.mode, webcam.released) == (AUTO, True)
@@ -139,13 +149,38 @@ def test_without_leave_nothing_is_touched():
     """`control_exposure = false`: commands are refused before they are given."""
     webcam = Paced()
     with camera_of(webcam) as camera:
+        assert webcam.asked.acquire(timeout=5.0)
         camera.expose(0.5)
-        webcam.may_read.release(1_000)
-        next(camera.frames())
+        webcam.let()
         state = camera.exposure.state
+        webcam.let_go()
 
     assert state is ExposureState.REFUSED
     assert webcam.values == []
+
+
+class Lost(FakeWebcam):
+    """Gives a few frames and is unplugged."""
+
+    left = 4
+
+    def read(self):
+        self.left -= 1
+        return super().read() if self.left >= 0 else (False, None)
+
+
+def test_a_lost_camera_is_its_own_again_when_it_comes_back():
+    """Whoever commanded is told: the exposure is automatic, by another number."""
+    first, second = Lost(), Paced()
+    with camera_of(first, second, obedience=Obedience()) as camera:
+        camera.expose(0.5)
+        assert second.asked.acquire(timeout=10.0)
+        told = camera.exposure
+        second.let_go()
+
+    assert told.state is ExposureState.AUTOMATIC
+    assert told.number >= 1
+    assert (first.mode, first.released, second.mode) == (AUTO, True, AUTO)
 
 
 def test_a_folder_has_no_exposure(tmp_path):
