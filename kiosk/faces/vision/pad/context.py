@@ -1,13 +1,14 @@
 """Context layer: does the room around the face move with it, as the rest of a picture does?
 
+Besides, it looks for the edges of a picture beside the head (`edges.py`).
 Points on the face and in the room around the head (never below it, where shoulders are) are
 followed for a moment. The face's own motion, turn and growth say where the room's points would go
 if face and room were one sheet; where they really go is between that (1) and nowhere (-1).
 Hair lies in the same boxes and moves with the head, and a small motion cannot tell it from a room.
 So an attack is only what goes with the face on every side that can be followed; what does so on
 the whole alone is a doubt: the layer could not run, which is no pass.
-It sees prints and screens that are held in a hand and show more than a face. It does not see one
-that stands still, fills the whole frame with nothing but a face, or is cut out along the head.
+It sees prints and screens that are held in a hand and show more than a face, or their edges. It
+does not see one that stands still, fills the whole frame, or is cut out along the head.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 
 from kiosk.domain.pad import Layer, LayerReport, LayerVerdict
 from kiosk.faces.opencv import cv2
+from kiosk.faces.vision.pad.edges import EdgeWatch
 from kiosk.faces.vision.pad.points import QUICK, box_of, find_points, follow
 
 if TYPE_CHECKING:
@@ -134,8 +136,9 @@ class ContextLayer:
     def __init__(self, rule: ContextRule | None = None) -> None:
         """Begin with nothing seen."""
         self._rule = rule or ContextRule()
-        self._attack = False
+        self._attack = ""
         self._doubt = False
+        self._edges = EdgeWatch()
         self.change_face()
 
     def change_face(self) -> None:
@@ -145,11 +148,15 @@ class ContextLayer:
         self._looks = 0
         self._all = _Sum()
         self._sure = _Sum()
+        self._edges.forget()
 
     def add(self, sight: Sight) -> None:
         """Compare with the key frame, when it is old enough."""
-        if sight.face is None:
+        if sight.face is None or self._attack:
             return
+        self._edges.add(sight)
+        if self._edges.found:
+            self._attack = "edges_of_a_picture"
         key, rule = self._key, self._rule
         if key is None or key.track != sight.track:
             self._key = _Key.of(sight, sight.face, rule)
@@ -171,7 +178,7 @@ class ContextLayer:
         if self._all.reaches(rule.doubt_min, rule.steps_min, rule.travel_min):
             self._doubt = True
         if self._sure.reaches(rule.with_face_min, rule.steps_sure, rule.travel_min):
-            self._attack = True
+            self._attack = "room_moves_with_face"
 
     @property
     def _spacing_ms(self) -> int:
@@ -185,7 +192,7 @@ class ContextLayer:
         score = self._all.score
         if self._attack:
             score = self._sure.score
-            return LayerReport(Layer.CONTEXT, LayerVerdict.ATTACK, "room_moves_with_face", score)
+            return LayerReport(Layer.CONTEXT, LayerVerdict.ATTACK, self._attack, score)
         if self._doubt:
             return LayerReport(Layer.CONTEXT, LayerVerdict.COULD_NOT_RUN, "room_in_doubt", score)
         if self._looks < self._rule.looks_min:

@@ -218,6 +218,41 @@ def test_hair_that_sways_with_the_head_is_a_doubt_and_no_attack():
     assert layer.report().verdict is LayerVerdict.COULD_NOT_RUN
 
 
+def framed(place, sides=(True, True)):
+    """Show a face that wanders by itself between a dark line on each side, at a place of a time."""
+    layer = ContextLayer()
+    for k, t in enumerate(times(60)):
+        picture = 120 + 0.15 * ROOM
+        for x, there in zip((95, 225), sides, strict=True):
+            if there:
+                picture[:, round(x + place(k)) : round(x + place(k)) + 6] = 30
+        left = 110 + round(3 * np.sin(k / 3))
+        picture[60:180, left : left + 100] = FACE
+        layer.add(sight(t, picture, face_at(float(left), 60.0)))
+    return layer.report()
+
+
+def test_edges_on_both_sides_that_move_are_those_of_a_picture():
+    """A bezel in a hand, whatever the face inside does."""
+    report = framed(lambda k: 5 * np.sin(k / 6))
+
+    assert (report.verdict, report.why) == (LayerVerdict.ATTACK, "edges_of_a_picture")
+
+
+@pytest.mark.parametrize(
+    ("place", "sides"),
+    [
+        (lambda _: 0.0, (True, True)),
+        (lambda k: 7.0 * (k > 30), (True, True)),
+        (lambda k: 5 * np.sin(k / 6), (True, False)),
+    ],
+    ids=["a door stands still", "the camera is knocked once", "a neighbour's post on one side"],
+)
+def test_other_lines_are_no_edges_of_a_picture(place, sides):
+    """Only what moves, on both sides and all the time."""
+    assert framed(place, sides).verdict is LayerVerdict.BONA_FIDE
+
+
 # Turn ---------------------------------------------------------------------------------------------
 
 
