@@ -7,7 +7,8 @@ that an attack that is seen later does not count as caught:
 - accepted: would 40.00 be charged without a PIN? Texture, stream, context and light bona fide, and
   a face that blinked or smiled in answer to the question.
 - accepted for a small sum: would 12.50? Texture bona fide, and no layer that called it an attack.
-Neither, once the track has changed. Turn and the command of an exposure are shown besides and
+Neither, once the track has changed, and not before the attack is there: until another face comes,
+a customer stands there and may pay. Turn and the command of an exposure are shown besides and
 decide nothing: at these sums nobody is asked to turn. Identification, digits and amounts are left
 out: the person shown is always taken to be a customer.
 
@@ -199,7 +200,7 @@ def _watch(take: Take, cues: Cues, pipeline: Pipeline, panel: Panel) -> _Seen:
         if not seen.changed and known not in {None, judgement.track}:
             seen.changed = True
             seen.turned = shot.at_ms > cues.turn_at_ms + TURN_BEGINS_MS
-        if shot.at_ms >= cues.smile_at_ms:
+        if shot.at_ms >= max(cues.smile_at_ms, take.begins_ms):
             seen.ask(panel)
     return seen
 

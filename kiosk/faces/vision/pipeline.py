@@ -56,6 +56,8 @@ class PipelineLimits:
 
     encode_spacing_ms: int = 100
     """Between two embeddings of a track: closer frames are nearly the same picture."""
+    doubt_spacing_ms: int = 60
+    """The same, after one that was unlike the others."""
     pad_spacing_ms: int = 60
     """Between two PAD scores: every second frame at 30 a second."""
     quality: QualityLimits = field(default_factory=QualityLimits)
@@ -90,6 +92,7 @@ class Pipeline:
         )
         self._tracker = Tracker(self._limits.track)
         self._encoded_ms: int | None = None
+        self._counted_ms: int | None = None
         self._pad_ms: int | None = None
 
     def __enter__(self) -> Self:
@@ -145,7 +148,7 @@ class Pipeline:
             reason = place or light or pose_reason(quality, self._limits.quality)
         pad_score = self._pad_if_due(frame, face, clock) if light is None else None
         smile_score, embedding = None, None
-        spacing_ms = self._limits.encode_spacing_ms
+        spacing_ms = self._encode_spacing_ms
         due = reason is None and frame.is_steady
         due = due and _due(self._encoded_ms, frame.at_ms, spacing_ms)
         if due:
@@ -157,10 +160,12 @@ class Pipeline:
             smile_score = self._smile_of(grey, clock)
             embedding = self._embedding_of(aligned, clock) if due else None
             if embedding is not None and not self._tracker.recognise(embedding):
-                # This embedding is the first of the new track; the frame's PAD score goes with it.
+                # The first of a new track, or a frame left out; its PAD score goes with it.
                 reason = Reason.FACE_CHANGED
                 embedding = None
                 pad_score = None
+            elif embedding is not None and not self._counts(frame.at_ms):
+                embedding = None
         return FrameJudgement(
             index=frame.index,
             at_ms=frame.at_ms,
@@ -214,8 +219,26 @@ class Pipeline:
         with clock.stage("encode"):
             return self._encoder.encode(aligned)
 
+    def _counts(self, at_ms: int) -> bool:
+        """Say whether an embedding is far enough from the last that counted, and take note.
+
+        One that came sooner, to know the face, is no new picture of it.
+        """
+        counts = _due(self._counted_ms, at_ms, self._limits.encode_spacing_ms)
+        if counts:
+            self._counted_ms = at_ms
+        return counts
+
+    @property
+    def _encode_spacing_ms(self) -> int:
+        """Return how long an embedding may wait: hardly, where it may be somebody else's face."""
+        if self._tracker.jumped:
+            return 0
+        usual = self._limits.encode_spacing_ms
+        return min(usual, self._limits.doubt_spacing_ms) if self._tracker.is_in_doubt else usual
+
     def _change_face(self) -> None:
-        self._encoded_ms = self._pad_ms = None
+        self._encoded_ms = self._counted_ms = self._pad_ms = None
         if self._learned is not None:
             self._learned.forget()
 

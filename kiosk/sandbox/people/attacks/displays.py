@@ -151,6 +151,7 @@ class Replay:
         relay: bool = False,
     ) -> None:
         """Record, and hold it up."""
+        self.begins_ms = 0.0
         self._room = background(rng)
         self._light = ScreenLight(rng, cues.light)
         shown = Customer(crowd, person, rng, recorded)

@@ -34,6 +34,12 @@ if TYPE_CHECKING:
 
 REACTION_MS = (350.0, 900.0)
 """From the prompt to the first movement of a smile."""
+STEP_MS = 900.0
+STEP_FROM = 420.0
+"""How long somebody takes who steps in, and from where, pixels from the customer's place."""
+HALF_HEAD = 130.0
+"""Half the width of a head that near: from there on it covers the middle of the customer's face.
+Before, it is still the customer who is seen, and who may pay."""
 
 
 class Customer:
@@ -58,6 +64,7 @@ class Customer:
     ) -> None:
         """Draw up the session."""
         head = _as_mask(crowd.heads[person], rng) if mask else crowd.heads[person]
+        self.begins_ms = 0.0
         self.room = background(rng)
         self.light = ScreenLight(rng, cues.light)
         self.figure = Figure(
@@ -108,6 +115,7 @@ class Swapped(Customer):
         super().__init__(crowd, people[0], rng, cues)
         self._other = Figure(crowd.heads[people[1]], people[1], rng)
         self._swap_ms = float(rng.uniform(900.0, cues.light.end_ms))
+        self.begins_ms = self._swap_ms
 
     def drawn(self, at_ms: float) -> NDArray[np.uint8]:
         """Return whoever is there."""
@@ -127,16 +135,17 @@ class SteppedIn(Customer):
         super().__init__(crowd, people[0], rng, cues)
         self._other = Figure(crowd.heads[people[1]], people[1], rng)
         self._step_ms = float(rng.uniform(900.0, cues.light.end_ms))
+        self.begins_ms = self._step_ms + STEP_MS * (1.0 - HALF_HEAD / STEP_FROM)
         self._side = float(rng.choice([-1.0, 1.0]))
 
     def drawn(self, at_ms: float) -> NDArray[np.uint8]:
         """Return the customer, and before them whoever comes in from the side."""
         seen = super().drawn(at_ms)
-        walked = (at_ms - self._step_ms) / 900.0
+        walked = (at_ms - self._step_ms) / STEP_MS
         if walked <= 0:
             return seen
         smile = smile_level(int(at_ms), self._smile_at_ms)
-        away = self._side * 420.0 * max(0.0, 1.0 - walked)
+        away = self._side * STEP_FROM * max(0.0, 1.0 - walked)
         return self._other.draw(seen, at_ms, smile, aside=away, nearer=1.25)
 
 

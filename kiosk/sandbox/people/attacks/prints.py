@@ -59,6 +59,7 @@ class Printed:
         eyes: int | None = None,
     ) -> None:
         """Print it and take it into the hand."""
+        self.begins_ms = 0.0
         self._room = background(rng)
         self._light = ScreenLight(rng, cues.light)
         turn = asked_turn(rng, cues.turn_at_ms, cues.turn_side)

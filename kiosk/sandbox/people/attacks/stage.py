@@ -80,6 +80,9 @@ class Shot:
 class Take(Protocol):
     """One simulated session, seen by the camera."""
 
+    begins_ms: float
+    """From when on an attack is seen; before, somebody stood there and paid for themselves."""
+
     def shots(self) -> Iterator[Shot]:
         """Draw the frames in order; the same for the same seed."""
         ...

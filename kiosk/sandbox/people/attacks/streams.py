@@ -24,6 +24,7 @@ class Frozen:
 
     def __init__(self, crowd: Crowd, person: int, rng: np.random.Generator, cues: Cues) -> None:
         """Draw up the session."""
+        self.begins_ms = 0.0
         self._customer = Customer(crowd, person, rng, cues)
         self._from = int(rng.integers(1, 14))
 
@@ -57,6 +58,7 @@ class Virtual:
         drawn: bool,
     ) -> None:
         """Draw up the session."""
+        self.begins_ms = 0.0
         self._customer = Customer(crowd, person, rng, recorded)
         self._drawn = drawn
         jitter = {"jitter_ms": 0.0} if drawn else {}

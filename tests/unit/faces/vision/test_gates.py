@@ -169,6 +169,33 @@ def test_a_face_swapped_in_place_starts_a_new_track():
     assert tracker.track == track + 1
 
 
+def test_one_frame_that_is_little_like_the_face_is_left_out_and_two_are_another_face():
+    """Eyes caught half shut cost a frame; somebody who looks a little like the customer does not
+    stay.
+    """
+    tracker = Tracker(TrackRule())
+    track = tracker.place(face(), 0)
+    assert tracker.recognise(unit(1, 0, 0))
+
+    assert not tracker.recognise(unit(0.4, 1, 0))
+    assert tracker.recognise(unit(1, 0.1, 0))
+    assert tracker.track == track
+    assert not tracker.recognise(unit(0.4, 1, 0))
+    assert not tracker.recognise(unit(0.4, 1, 0))
+    assert tracker.track == track + 1
+
+
+def test_a_smile_that_comes_little_by_little_is_the_same_face():
+    """Unlike the mean of a serious face, but like the frame before."""
+    tracker = Tracker(TrackRule())
+    track = tracker.place(face(), 0)
+    for degrees in (0, 0, 0, 0, 40, 70):
+        angle = np.radians(degrees)
+        assert tracker.recognise(unit(np.cos(angle), np.sin(angle), 0))
+
+    assert tracker.track == track
+
+
 def pad_after(*scores):
     sequence = PadSequence(RULE)
     for score in scores:
