@@ -132,18 +132,6 @@ def correct(
 
 @click.command()
 @_person
-@founded_data_option
-@json_option
-@click.pass_obj
-def pause(faces: OpenFaces, *, person: str, data_dir: Path, as_json: bool) -> int:
-    """Have a customer neither recognised nor charged until they want it again."""
-    with faces(data_dir) as client:
-        taken = rights_flow.move(client, person, "pause")
-    return _told(taken, as_json=as_json)
-
-
-@click.command()
-@_person
 @_pin
 @founded_data_option
 @json_option
@@ -155,28 +143,25 @@ def resume(faces: OpenFaces, *, person: str, pin: str, data_dir: Path, as_json: 
     return _told(taken, as_json=as_json)
 
 
-@click.command()
-@_person
-@founded_data_option
-@json_option
-@click.pass_obj
-def freeze(faces: OpenFaces, *, person: str, data_dir: Path, as_json: bool) -> int:
-    """Have a person recognised no more until staff thaw them."""
-    with faces(data_dir) as client:
-        taken = rights_flow.move(client, person, "freeze")
-    return _told(taken, as_json=as_json)
+def _mover(word: str, means: str) -> click.Command:
+    """Make one of the words that only name whom they move."""
+
+    @click.command(name=word, help=means)
+    @_person
+    @founded_data_option
+    @json_option
+    @click.pass_obj
+    def move(faces: OpenFaces, *, person: str, data_dir: Path, as_json: bool) -> int:
+        with faces(data_dir) as client:
+            taken = rights_flow.move(client, person, word)
+        return _told(taken, as_json=as_json)
+
+    return move
 
 
-@click.command()
-@_person
-@founded_data_option
-@json_option
-@click.pass_obj
-def unfreeze(faces: OpenFaces, *, person: str, data_dir: Path, as_json: bool) -> int:
-    """Thaw a frozen person; a pause of their own from before stays."""
-    with faces(data_dir) as client:
-        taken = rights_flow.move(client, person, "unfreeze")
-    return _told(taken, as_json=as_json)
+pause = _mover("pause", "Have a customer neither recognised nor charged until they want it again.")
+freeze = _mover("freeze", "Have a person recognised no more until staff thaw them.")
+unfreeze = _mover("unfreeze", "Thaw a frozen person; a pause of their own from before stays.")
 
 
 @click.command(name="report-wrong")

@@ -14,6 +14,7 @@ from kiosk.commands.common import (
     passphrase_prompt,
     there_data_option,
 )
+from kiosk.domain.errors import SetupError
 from kiosk.domain.ids import OrderId, parse_order_id
 from kiosk.domain.money import Money, parse_amount
 from kiosk.domain.order import OrderState
@@ -50,7 +51,14 @@ def order(*, amount: str, order: str | None, data_dir: Path, as_json: bool) -> N
     order_id = OrderId(f"o-{secrets.token_hex(6)}") if order is None else parse_order_id(order)
     settings = load_settings(data_dir)
     due = parse_amount(amount, settings.currency)
-    with Installation(data_dir, settings).money() as till:
+    installation = Installation(data_dir, settings)
+    if not installation.is_up("money"):
+        raise SetupError(
+            "No terminal runs on this data directory, so nothing would show the order.",
+            code="link_down",
+            mend="Start it with smiletill run; without a screen, use smiletill pay.",
+        )
+    with installation.money() as till:
         status = till.call(OpenOrder(order_id, due), OrderStatus)
     emit(
         {"order": order_id, "state": status.state.value, "reason": status.reason},

@@ -43,3 +43,14 @@ def test_nonsense_is_refused_before_any_process_is_started(
     assert (2, code) == (done, told["error"])
     assert told["mend"]
     assert not data_dir.exists()
+
+
+def test_an_order_for_a_terminal_that_does_not_run_says_how_to_start_it(tmp_path, capsys):
+    """Exit code 3, and not a word about a payment on its way."""
+    (tmp_path / "vault").mkdir()
+
+    done = run_command(["money", "order", "--amount", "1.00", "--data", str(tmp_path), "--json"])
+    told = json.loads(capsys.readouterr().out)
+
+    assert (3, "link_down") == (done, told["error"])
+    assert "smiletill run" in told["mend"]
