@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -9,14 +11,17 @@ from kiosk.domain.evidence import CameraKind, PadVerdict, Reason
 from kiosk.domain.metering import Metering, MeteringRule, step
 from kiosk.domain.pad import LayerVerdict
 from kiosk.domain.session.look import Look
+from kiosk.faces.camera.choice import Cameras
 from kiosk.faces.camera.exposure import Exposure, Obedience, WebcamExposure
 from kiosk.faces.camera.port import Frame
 from kiosk.faces.exposure import ExposureKeeper
+from kiosk.faces.terminal import RoomLooker
 from kiosk.faces.vision.detector import Face
 from kiosk.faces.vision.judgement import FrameJudgement
 from kiosk.faces.vision.pad.sight import CameraFacts, Sight
 from kiosk.faces.vision.pad.stream import StreamLayer
 from kiosk.faces.vision.quality import Quality, QualityLimits, backlit_or, light_reason
+from kiosk.link.protocol import CameraSpec
 from tests.fakes.webcam import AUTO, FakeWebcam
 
 FACTS = CameraFacts.of(CameraKind.DEVICE, exposure=True)
@@ -87,8 +92,9 @@ class FakeCamera:
 
     kind = CameraKind.DEVICE
 
-    def __init__(self, webcam, obedience=None):
+    def __init__(self, webcam, obedience=None, every_ms=33):
         self.webcam = webcam
+        self.every_ms = every_ms
         self.obedience = obedience or Obedience()
         self.exposure = Exposure()
         self.now_ms = 0
@@ -109,7 +115,7 @@ class FakeCamera:
         self.obedience.note_hold("camera", times)
 
     def frame(self, index):
-        self.now_ms = index * 33 + int(self._rng.integers(0, 9))
+        self.now_ms = index * self.every_ms + int(self._rng.integers(0, 9))
         if self._command is not None:
             done = self._hands.carry_out(*self._command)
             number = self.exposure.number + 1
@@ -144,8 +150,10 @@ class FakeEyes:
         return Look(PadVerdict.UNDECIDED, None, "" if reason is None else reason.value)
 
 
-def session(webcam, *, obedience=None, frames=90, draw=lambda below: below // 2, **eyes):
-    camera, seen = FakeCamera(webcam, obedience), FakeEyes(**eyes)
+def session(
+    webcam, *, obedience=None, frames=90, every_ms=33, draw=lambda below: below // 2, **eyes
+):
+    camera, seen = FakeCamera(webcam, obedience, every_ms), FakeEyes(**eyes)
     keeper = ExposureKeeper(camera, seen.streams, draw)
     looks, shine = [], []
     for index in range(frames):
@@ -174,6 +182,15 @@ def test_a_camera_that_follows_is_proven_before_the_light(late):
     assert not all(eyes.steady[12:begins])
     assert all(eyes.steady[begins + 1 :])
     assert camera.webcam.values[-1] == camera.webcam.chosen
+
+
+@pytest.mark.parametrize("every_ms", [66, 100])
+def test_few_frames_a_second_are_enough(every_ms):
+    """A webcam in the evening, and a slow machine."""
+    report, _, shine, *_ = session(FakeWebcam(late=1), every_ms=every_ms, frames=30)
+
+    assert report.verdict is LayerVerdict.BONA_FIDE
+    assert shine.index(True) * every_ms <= 1_700
 
 
 def test_pictures_of_somebody_else_do_not_follow():
@@ -269,6 +286,23 @@ def test_the_moment_and_the_size_are_drawn():
     session(FakeWebcam(), draw=lambda below: asked.append(below) or below - 1)
 
     assert asked == [301, 13]
+
+
+def test_the_colours_wait_for_the_exposure(tmp_path):
+    """The screen begins when nothing is being done to it."""
+    begun = []
+    looker = RoomLooker(
+        None, None, tuple, CameraSpec(CameraKind.DEVICE), Cameras(tmp_path), lights=True
+    )
+    looker._eyes = SimpleNamespace(wants_light=True, shine=begun.append)
+    looker._exposure = SimpleNamespace(lets_shine=False, look=lambda eyes, frame: frame.index)
+    looker._frames = iter(Frame(np.zeros((48, 64, 3), np.uint8), k, 33 * k) for k in range(3))
+
+    looker.look()
+    assert begun == []
+    looker._exposure.lets_shine = True
+    looker.look()
+    assert len(begun) == 1
 
 
 def test_a_camera_without_control_shines_at_once():
