@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from kiosk.faces.pack_people import noted_people
 from kiosk.sandbox.bank.oracle import all_debits
 from tests.e2e.conftest import Smiletill
 from tests.fakes.installation import running
+from tests.fakes.restaurant import until
 
 PIN = "135790"
 ENROLLED = {"0004": "0004_01_00_01", "0005": "0005_00_00_01"}
@@ -96,6 +98,11 @@ def test_people_pay_and_others_do_not(
         assert told["reason"] in {"pad_texture", "pad_undecided"}
 
     assert all_debits(data_dir).count == paid
+
+    # Whoever asks for the policy's numbers is told those of these people's pack, not of another.
+    until(lambda: bool(noted_people(data_dir)), "nobody is noted")
+    told = call("policy", "show")[1]
+    assert (told["why_this_pack"], told["pack"].partition("@")[0]) == ("people", pack)
 
 
 def test_look_alikes_are_never_charged_without_the_pin(
