@@ -452,8 +452,8 @@ def in_words(told: dict[str, Any]) -> str:
     """Return the report for a person."""
     owners = told["owners"]
     head = (
-        f"{told['pack']}: {told['people']} webcam people; {owners['people']} of them paid"
-        f" {AMOUNT} in another session than they were enrolled from, {owners['n']} times:"
+        f"{told['pack']}: {told['people']} webcam people; {owners['people']} of them came"
+        f" to pay {AMOUNT} in another session than they were enrolled from, {owners['n']} times:"
     )
     lines = [head]
     for key, words in (
