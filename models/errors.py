@@ -49,6 +49,12 @@ class PackFileError(PackError):
     """A file of the pack is missing or cannot be read."""
 
 
+class PackSourceError(PackFileError):
+    """The folder named to take a pack from has not its files (what was typed: exit code 2)."""
+
+    exit_code = PackNameError.exit_code
+
+
 class PackHashError(PackError):
     """A file of the pack is not the file the manifest names. It must not be used."""
 

@@ -28,6 +28,7 @@ from models.errors import (
     PackFileError,
     PackInstallError,
     PackNameError,
+    PackSourceError,
 )
 from models.integrity import verify_file
 from models.manifest import (
@@ -95,7 +96,7 @@ def copy_from(folder: Path, *, on_bytes: Callable[[int], None]) -> Fetch:
     def fetch(stage: Stage, target: Path) -> None:
         source = folder / stage.file.name
         if not source.is_file():
-            raise PackFileError(
+            raise PackSourceError(
                 f"There is no file {stage.file.name} in {folder}.",
                 code=SOURCE_MISSING,
                 mend="Give the folder that holds all of the pack's files.",

@@ -25,6 +25,7 @@ from kiosk.commands.common import (
 from kiosk.domain.errors import BadInputError
 from kiosk.faces.vault import keyring
 from kiosk.faces.vault.envelope import wipe
+from kiosk.faces.vault.errors import KeyMalformedError
 from kiosk.faces.vault.keychange import (
     change_source,
     kept_keyring,
@@ -174,7 +175,8 @@ def passphrase(new_file: Path | None, data_dir: Path, as_json: bool) -> None:
     """Have another passphrase open the installation from now on."""
     with one_at_a_time(data_dir), _opened(data_dir) as root:
         if new_file is not None:
-            secret = read_passphrase(new_file, data_dir)
+            with _typed():
+                secret = read_passphrase(new_file, data_dir)
         else:
             secret = ask_passphrase(_terminal(), "New passphrase", confirm=True)
         with _wiped(secret):
@@ -194,7 +196,8 @@ def passphrase(new_file: Path | None, data_dir: Path, as_json: bool) -> None:
 def storekey(new_file: Path, data_dir: Path, as_json: bool) -> None:
     """Have another credential `storekey` open the installation from now on."""
     with one_at_a_time(data_dir), _opened(data_dir) as root:
-        secret = read_storekey(new_file, data_dir)
+        with _typed():
+            secret = read_storekey(new_file, data_dir)
         with _wiped(secret):
             change_source(data_dir, root, KeySource.CREDENTIAL, secret)
     emit(
@@ -269,6 +272,15 @@ def _opened(data_dir: Path, *, any_source: bool = False) -> Iterator[RootKey]:
         wish = type(wish)(tcti=wish.tcti)
     with unlock(data_dir, env=os.environ, prompt=passphrase_prompt(), kdf=COST, wish=wish) as root:
         yield root
+
+
+@contextmanager
+def _typed() -> Iterator[None]:
+    """Call a new key that is none bad input: the one that opens the installation is not amiss."""
+    try:
+        yield
+    except KeyMalformedError as error:
+        raise BadInputError(error.message, code=error.code, mend=error.mend) from error
 
 
 @contextmanager

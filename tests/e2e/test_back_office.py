@@ -101,6 +101,8 @@ def test_a_refund_from_the_asking_to_the_statement(office: Office, tmp_path: Pat
     assert rest["minor_units"] == 750
     closed = office.money("refund-close", rest["number"], "done", "--staff", "ann")
     assert (closed.code, closed.result["refund"]["state"]) == (0, "done")
+    nobodys = office.money("refund-close", 999, "done", "--staff", "ann")
+    assert (nobodys.code, nobodys.result["error"]) == (2, "refund_unknown")
     the_export_is_tied_to_the_journal(office, tmp_path)
 
 

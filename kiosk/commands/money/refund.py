@@ -10,6 +10,7 @@ import click
 
 from kiosk.commands.common import emit, founded_data_option, json_option, passphrase_prompt
 from kiosk.commands.money.staff import check_staff, staff_option
+from kiosk.domain.errors import BadInputError
 from kiosk.domain.ids import OrderId, parse_order_id
 from kiosk.domain.money import parse_amount
 from kiosk.domain.refund import RefundState, RefundWay
@@ -84,6 +85,12 @@ def refund_close(*, number: int, end: str, staff: str, data_dir: Path, as_json: 
     ):
         answer = till.call(
             CloseRefund(number, done=end == "done", staff=who), RefundAnswer, timeout_s=CALL_S_MAX
+        )
+    if answer.refusal == "refund_unknown":
+        raise BadInputError(
+            "There is no refund of this number.",
+            code="refund_unknown",
+            mend="smiletill money refunds lists those that are open.",
         )
     return _tell(answer, as_json=as_json, closing=True)
 

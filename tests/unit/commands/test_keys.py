@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from kiosk.commands import keys as command
-from kiosk.domain.errors import SmileTillError
+from kiosk.domain.errors import BadInputError, SmileTillError
 from kiosk.faces.vault.keyring import KdfParameters
 from kiosk.faces.vault.keys import derive, unlock
 from kiosk.faces.vault.opening import open_vault
@@ -118,6 +118,20 @@ def test_a_rotation_killed_before_the_keyring_is_written_can_be_repeated(
 
     assert 2 == call(data_dir, "rotate")["people"]
     assert made == people_in(data_dir, env)
+
+
+@pytest.mark.usefixtures("made")
+@pytest.mark.parametrize("word", ["storekey", "passphrase"])
+def test_a_new_key_that_is_none_is_bad_input(data_dir, tmp_path, word):
+    """The installation's own key opens it as before: nothing of the machine is amiss."""
+    empty = tmp_path / "empty"
+    empty.touch()
+
+    with pytest.raises(BadInputError) as caught:
+        call(data_dir, word, "--new-file", str(empty))
+
+    assert caught.value.code == "key_malformed"
+    assert call(data_dir, "show")["source"] == "passphrase"
 
 
 def test_a_lost_passphrase_is_replaced_by_the_paper(data_dir, env, made, tmp_path, passphrase):

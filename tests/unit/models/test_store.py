@@ -18,6 +18,7 @@ from models.errors import (
     PackInstallError,
     PackNameError,
     PackNotInstalledError,
+    PackSourceError,
 )
 from models.manifest import SHIPPED_DIR, find_pack, packs_dir
 
@@ -333,3 +334,11 @@ def test_a_spoilt_choice_is_refused(data_dir: Path, content: bytes) -> None:
 
     with pytest.raises(PackError):
         store.current_pack(data_dir)
+
+
+def test_a_folder_without_the_files_is_what_was_typed_wrong(data_dir, tmp_path):
+    """Exit code 2: neither the machine nor the pack is amiss."""
+    with pytest.raises(PackSourceError) as caught:
+        store.install("starter", data_dir, store.copy_from(tmp_path, on_bytes=ignore))
+
+    assert (caught.value.exit_code, caught.value.code) == (2, store.SOURCE_MISSING)
