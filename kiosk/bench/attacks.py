@@ -8,9 +8,10 @@ that an attack that is seen later does not count as caught:
   a face that blinked or smiled in answer to the question.
 - accepted for a small sum: would 12.50? Texture bona fide, and no layer that called it an attack.
 Neither, once the track has changed, and not before the attack is there: until another face comes,
-a customer stands there and may pay. Turn and the command of an exposure are shown besides and
-decide nothing: at these sums nobody is asked to turn. Identification, digits and amounts are left
-out: the person shown is always taken to be a customer.
+a customer stands there and may pay. The exposure is commanded once, as of a camera that is known
+to follow, but at any moment and not before the colours, as the kiosk does. Turn is shown besides
+and decides nothing: at these sums nobody is asked to turn. Identification, digits and amounts are
+left out: the person shown is always taken to be a customer.
 
 A regression test of the checks and no error rate: attacks and checks are by the same hands.
 The same seed gives the same result, whatever the number of processes.
@@ -53,7 +54,7 @@ TRACKER = "tracker"
 TURN_BEGINS_MS = 250
 """Nobody begins to turn sooner after being asked; another face before that was there by itself."""
 EXPOSURE = "exposure"
-"""Finder of streams that do not follow a command of exposure, which the kiosk does not give."""
+"""Finder of streams that do not follow a command of exposure; in the kiosk it is `stream`."""
 PROCESSES_MAX = 8
 
 
@@ -165,10 +166,11 @@ class _Seen:
         reports = [report for report in panel.reports() if report.layer is not Layer.TURN]
         liveness = combine(reports)
         texture = panel.texture.report().verdict is LayerVerdict.BONA_FIDE
-        if self.changed or not texture or liveness.verdict is PadVerdict.ATTACK:
+        ignored = self.exposure.report().verdict is LayerVerdict.ATTACK
+        if self.changed or not texture or ignored or liveness.verdict is PadVerdict.ATTACK:
             return
         self.small = True
-        if liveness.is_strong and Layer.MOVEMENT in liveness.proven:
+        if liveness.is_strong and self.exposure.followed and Layer.MOVEMENT in liveness.proven:
             self.large = True
 
 
