@@ -177,13 +177,14 @@ def identify(
 def _webcam_people(
     pack: Pack, pad: Path, split: Split, seed: int, plot: Path | None, *, as_json: bool
 ) -> int:
-    from kiosk.bench import webcam  # noqa: PLC0415
+    from kiosk.bench import webcam_report  # noqa: PLC0415
+    from kiosk.bench.webcam import measure  # noqa: PLC0415
 
-    found = webcam.measure(pack, pad, held_out_only=split == "held-out")
-    report = {**webcam.report(found, seed), "split": split}
+    found = measure(pack, pad, held_out_only=split == "held-out")
+    report = {**webcam_report.report(found, seed), "split": split}
     if plot is not None:
-        webcam.plot(found, plot)
-    emit(report, as_json, webcam.in_words(report))
+        webcam_report.plot(found, plot)
+    emit(report, as_json, webcam_report.in_words(report))
     return 0 if report["wrong_payments"] == 0 else 1
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from kiosk.bench.liveness import Recording
 from kiosk.bench.rates import interval95
-from kiosk.bench.webcam import Outcome, Seen, in_words, play, plot, report
+from kiosk.bench.webcam import Outcome, Seen, play
+from kiosk.bench.webcam_report import in_words, plot, report
 from kiosk.domain.identification import ImpostorTail, SearchPolicy, thresholds
 from kiosk.faces.vision.judgement import FrameJudgement
 from kiosk.faces.vision.quality import Quality
