@@ -21,7 +21,7 @@ import click
 from kiosk.commands.common import emit, json_option
 from kiosk.commands.pay import pay_order
 from kiosk.commands.run import LIVE_SCENE, screen_words
-from kiosk.domain.errors import SetupError
+from kiosk.domain.errors import BadInputError, SetupError
 from kiosk.domain.evidence import CameraKind
 from kiosk.domain.order import Outcome
 from kiosk.faces.screen.panel.guide import PanelGuest, PanelStory, PanelVisit
@@ -61,6 +61,8 @@ def demo(headless: bool, seed: int, screenshots: Path | None, as_json: bool) -> 
     With a display: the kiosk, and beside it a panel with the simulated camera, a tiny till and a
     guided story. With --headless the same story plays by itself.
     """
+    if screenshots is not None:
+        _make(screenshots)
     story = tell(FIGURES, seed)
     if not headless:
         return _show(story)
@@ -73,6 +75,22 @@ def demo(headless: bool, seed: int, screenshots: Path | None, as_json: bool) -> 
             result["screenshots"] = _take_pictures(screenshots)
     emit(result, as_json, _as_words(result))
     return 0 if result["ok"] else 1
+
+
+def _make(folder: Path) -> None:
+    """Make the folder for the pictures before the story, not after it.
+
+    Raises:
+        BadInputError: It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInputError(
+            f"The folder for the pictures cannot be made: {error.strerror}.",
+            code="folder_bad",
+            mend="Name another one with --screenshots.",
+        ) from error
 
 
 def _show(story: Story) -> int:

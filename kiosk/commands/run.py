@@ -9,6 +9,7 @@ import click
 
 from kiosk.commands.cameras import camera_options
 from kiosk.commands.common import data_option, passphrase_prompt
+from kiosk.domain.errors import BadInputError
 from kiosk.domain.evidence import CameraKind
 from kiosk.link.named_camera import named_camera
 from kiosk.link.protocol import CameraSpec
@@ -47,7 +48,12 @@ def run(
     if spec is not None and simulated is not None:
         message = "Name one camera: --camera, --video, --frames or --simulated."
         raise click.UsageError(message)
+    _check_there(video, frames)
     if simulated is not None:
+        # Imported here: a terminal with a real camera needs nothing of it in this process.
+        from kiosk.faces.camera.stream import parse_scene  # noqa: PLC0415
+
+        parse_scene(simulated)
         spec = CameraSpec(CameraKind.SIMULATED, path=simulated)
     words = screen_words(spec or CameraSpec(CameraKind.DEVICE), windowed=windowed)
     with open_installation(
@@ -62,6 +68,26 @@ def run(
         except KeyboardInterrupt:
             click.echo("Closing.", err=True)
     return 0
+
+
+def _check_there(video: Path | None, frames: Path | None) -> None:
+    """Refuse a camera that is not there before the screen opens, which could only say so later.
+
+    Raises:
+        BadInputError: The file or folder that was named does not exist.
+    """
+    if frames is not None and not frames.is_dir():
+        raise BadInputError(
+            "The folder of frames does not exist.",
+            code="folder_missing",
+            mend="Name a folder with pictures after --frames.",
+        )
+    if video is not None and not video.is_file():
+        raise BadInputError(
+            "The video file does not exist.",
+            code="video_missing",
+            mend="Name a video file after --video.",
+        )
 
 
 def screen_words(camera: CameraSpec, *, windowed: bool) -> tuple[str, ...]:
