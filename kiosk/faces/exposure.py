@@ -60,8 +60,13 @@ class ExposureRule:
     blind_for_ms: int = 700
     settle_ms: int = 200
     """From a command to the frame that shows it all: a queue of two or three frames."""
-    random_ms: int = 300
+    random_ms: int = 500
     """The command to lower comes within this time after the hold, nobody knows when."""
+    steady_within: float = 1.06
+    """Ratio of the newest frames' grey levels up to which they are steady. Only then it comes, so
+    that a recording's own change, of an earlier session, is not taken for the answer to it."""
+    steady_ms_max: int = 600
+    """Longest wait for that."""
     quiet_ms: int = 300
     """More of it after the picture was changed: the stream layer compares with what was before."""
     back_ms: int = 130
@@ -306,6 +311,9 @@ class ExposureKeeper:
 
     def _lower(self, now_ms: int) -> None:
         if now_ms < self._due_ms or self._command is not None:
+            return
+        steady = max(self._levels) <= self._rule.steady_within * min(self._levels)
+        if not steady and now_ms < self._due_ms + self._rule.steady_ms_max:
             return
         low, high = self._rule.lowered
         self._lowered_to = self._metering.times * (low + self._draw(high - low + 1)) / 100

@@ -50,6 +50,9 @@ class FakeWebcam:
         self.released = False
         self.values = []
         self._shown = [chosen] * (late + 1)
+        self.darker = range(0)
+        """Frames of a recording that are darker by themselves."""
+        self._index = -1
         self._rng = np.random.default_rng(4)
         # One bank of noise, of which each frame cuts out a window: every frame has its own.
         self._bank = self._rng.normal(0, 2.0, (304, 384, 1))
@@ -86,6 +89,8 @@ class FakeWebcam:
     def read(self):
         self._shown = [*self._shown[1:], self.chosen if self.mode == AUTO else self.value]
         light = 1.0 if self.deaf_picture else self._shown[0] / self.chosen
+        self._index += 1
+        light *= 0.65 if self._index in self.darker else 1.0
         y, x = self._rng.integers(0, 64, 2)
         noise = self._bank[y : y + 240, x : x + 320]
         return True, np.clip(self.levels * light ** (1 / 2.2) + noise, 0, 255).astype(np.uint8)

@@ -193,6 +193,18 @@ def test_few_frames_a_second_are_enough(every_ms):
     assert shine.index(True) * every_ms <= 1_700
 
 
+def test_a_recordings_own_change_is_not_taken_for_the_answer():
+    """It gets darker as earlier sessions did, just before the command: that waits, and is ignored.
+
+    The command is drawn for .25 s after the hold; the recording's own change begins before it.
+    """
+    webcam = FakeWebcam(deaf_picture=True)
+    webcam.darker = range(22, 34)
+    report, *_ = session(webcam, obedience=known())
+
+    assert (report.verdict, report.why) == (LayerVerdict.ATTACK, "exposure_ignored")
+
+
 def test_pictures_of_somebody_else_do_not_follow():
     """Of a camera that is known to: an attack. Of a new one: the layer could not run."""
     attack, *_ = session(FakeWebcam(deaf_picture=True), obedience=known())
@@ -285,7 +297,7 @@ def test_the_moment_and_the_size_are_drawn():
     asked = []
     session(FakeWebcam(), draw=lambda below: asked.append(below) or below - 1)
 
-    assert asked == [301, 13]
+    assert asked == [501, 13]
 
 
 def test_the_colours_wait_for_the_exposure(tmp_path):
