@@ -39,6 +39,8 @@ BLACK, WHITE = 40.0, 240.0
 """Grey levels that a face counts as where most of it is black or burnt out: its mean says little
 then, and the gates refuse it for that."""
 BLACK_SHARE, WHITE_SHARE = 0.5, 0.7
+FRAMES_KEPT = 64
+"""Grey levels that are remembered; half a second at 120 frames a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,9 @@ class ExposureRule:
     steady_within: float = 1.06
     """Ratio of the newest frames' grey levels up to which they are steady. Only then it comes, so
     that a recording's own change, of an earlier session, is not taken for the answer to it."""
-    steady_ms_max: int = 600
+    steady_ms: int = 450
+    """For so long: what the stream layer compares with."""
+    steady_ms_max: int = 900
     """Longest wait for that."""
     quiet_ms: int = 300
     """More of it after the picture was changed: the stream layer compares with what was before."""
@@ -154,6 +158,7 @@ class ExposureKeeper:
         self._phase = Phase.WAITING
         self._command: _Command | None = None
         self._levels: deque[float] = deque(maxlen=5)
+        self._recent: deque[tuple[int, float]] = deque(maxlen=FRAMES_KEPT)
         self._level_wanted = 0.0
         self._tries = 0
         self._began_ms: int | None = None
@@ -191,6 +196,7 @@ class ExposureKeeper:
         # A face that is about to be mended does not look as it will then: it does not count yet.
         unsteady = changing or (self._to_be_mended and self._camera is not None)
         self._levels.append(max(1.0, level))
+        self._recent.append((frame.at_ms, self._levels[-1]))
         return replace(frame, is_steady=False) if unsteady else frame
 
     def after(self, judgement: FrameJudgement) -> None:
@@ -312,7 +318,9 @@ class ExposureKeeper:
     def _lower(self, now_ms: int) -> None:
         if now_ms < self._due_ms or self._command is not None:
             return
-        steady = max(self._levels) <= self._rule.steady_within * min(self._levels)
+        since_ms = now_ms - self._rule.steady_ms
+        recent = [level for at_ms, level in self._recent if at_ms >= since_ms]
+        steady = max(recent) <= self._rule.steady_within * min(recent)
         if not steady and now_ms < self._due_ms + self._rule.steady_ms_max:
             return
         low, high = self._rule.lowered

@@ -199,7 +199,7 @@ def test_a_recordings_own_change_is_not_taken_for_the_answer():
     The command is drawn for .25 s after the hold; the recording's own change begins before it.
     """
     webcam = FakeWebcam(deaf_picture=True)
-    webcam.darker = range(22, 34)
+    webcam.darker = range(26, 38)
     report, *_ = session(webcam, obedience=known())
 
     assert (report.verdict, report.why) == (LayerVerdict.ATTACK, "exposure_ignored")
