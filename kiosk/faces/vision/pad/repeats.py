@@ -86,7 +86,7 @@ class Repeats:
         """Return the share of equal pixels with a kept frame; 0 where too few are usable."""
         kept, kept_usable = self._grids[place]
         both = kept_usable & usable
-        counted = np.count_nonzero(both)
+        counted = int(np.count_nonzero(both))
         if counted < self._pixels_min:
             return 0.0
-        return np.count_nonzero((kept == pixels) & both) / counted
+        return int(np.count_nonzero((kept == pixels) & both)) / counted
