@@ -26,7 +26,6 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-from kiosk.bench.tails import RATES, Scores, TailFit, extended, fit_tail
 from kiosk.faces.camera.folder import FolderCamera
 from kiosk.faces.camera.pictures import read_picture
 from kiosk.faces.camera.port import Frame
@@ -34,6 +33,7 @@ from kiosk.faces.vision.encoder import pooled
 from kiosk.faces.vision.pipeline import Pipeline, PipelineLimits
 from kiosk.faces.vision.prober import FusionRule
 from kiosk.faces.vision.quality import QualityLimits
+from kiosk.faces.vision.tails import RATES, Scores, TailFit, extended, fit_tail
 from models.manifest import Pack, find_pack
 
 if TYPE_CHECKING:

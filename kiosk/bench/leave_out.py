@@ -21,9 +21,9 @@ from tqdm import tqdm
 
 from kiosk.bench.calibrate import NUAA_TAIL_SHARE, SEED, nuaa_scores
 from kiosk.bench.sets import set_folder
-from kiosk.bench.tails import RATES, Scores, TailFit, extended, fit_tail
 from kiosk.domain.identification import ImpostorTail, SearchPolicy, Thresholds, thresholds
 from kiosk.faces.vision.calibration import tails_without_owner
+from kiosk.faces.vision.tails import Scores, fit_beside
 from models.manifest import find_pack
 
 
@@ -83,28 +83,7 @@ def leave_out(scores: Scores, large: ImpostorTail, *, seed: int = SEED) -> list[
 
 def tail_beside(scores: Scores, large: ImpostorTail, seed: int) -> ImpostorTail:
     """Fit a small set's tail, which goes on below its people as `large` does."""
-    rates = (*RATES, scores.rate_min, large.rate_min)
-    small = fit_tail(scores, tail_share=NUAA_TAIL_SHARE, seed=seed, rates=rates)
-    goes_on = TailFit(
-        quantile_score=large.quantile_score,
-        shape=large.shape,
-        scale=large.scale,
-        comparisons=large.comparisons,
-        exceedances=large.exceedances,
-        rate_min=large.rate_min,
-        upper95=tuple((rate, large.score_at(rate)) for rate, _ in small.upper95),
-    )
-    fit = extended(small, goes_on)
-    return ImpostorTail(
-        "left-out",
-        fit.quantile_score,
-        fit.shape,
-        fit.scale,
-        fit.comparisons,
-        fit.exceedances,
-        fit.rate_min,
-        fit.upper95,
-    )
+    return fit_beside(scores, large, seed, tail_share=NUAA_TAIL_SHARE).as_tail("left-out")
 
 
 @click.command()

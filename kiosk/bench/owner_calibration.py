@@ -25,7 +25,6 @@ from tqdm import tqdm
 
 from kiosk.bench.calibrate import PICTURES_PER_PERSON, as_toml
 from kiosk.bench.sets import FacePicture, face_pictures
-from kiosk.bench.tails import RATES, Scores, TailFit, extended, fit_tail
 from kiosk.bench.verification import Comparisons, compare_all
 from kiosk.domain.errors import BadInputError
 from kiosk.faces.camera.pictures import read_picture
@@ -33,6 +32,7 @@ from kiosk.faces.camera.port import Frame
 from kiosk.faces.vision.encoder import pooled
 from kiosk.faces.vision.pipeline import Pipeline, PipelineLimits
 from kiosk.faces.vision.quality import QualityLimits
+from kiosk.faces.vision.tails import Scores, TailFit, fit_beside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,10 +44,6 @@ if TYPE_CHECKING:
 
 PEOPLE_MIN = 20
 """190 pairs of people: fewer say nothing of one stranger in a hundred."""
-EXCEEDANCES = 100
-"""Scores that the tail is fitted to, where there are enough; a few dozen are too few to fit."""
-TAIL_SHARES = (1e-3, 0.1)
-"""The smallest and largest share of the scores that counts as the tail."""
 PICTURES_MAX = 100_000
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 SOURCE = "owner"
@@ -135,27 +131,9 @@ def measure(
         people=len(vectors),
         pictures=len(flat),
         refused=refused,
-        tail=fit(_references(vectors), max(tails, key=lambda tail: tail.comparisons), seed),
+        tail=fit_beside(_references(vectors), max(tails, key=lambda tail: tail.comparisons), seed),
         compared=compare_all(flat, person, seed=seed) if several else None,
     )
-
-
-def fit(scores: Scores, large: ImpostorTail, seed: int) -> TailFit:
-    """Fit the tail of a set of any size; below what its people support it goes on as `large`."""
-    low, high = TAIL_SHARES
-    share = min(high, max(low, EXCEEDANCES / len(scores.score)))
-    rates = (*RATES, scores.rate_min, large.rate_min)
-    small = fit_tail(scores, tail_share=share, seed=seed, rates=rates)
-    goes_on = TailFit(
-        quantile_score=large.quantile_score,
-        shape=large.shape,
-        scale=large.scale,
-        comparisons=large.comparisons,
-        exceedances=large.exceedances,
-        rate_min=large.rate_min,
-        upper95=tuple((rate, large.score_at(rate)) for rate, _ in small.upper95),
-    )
-    return extended(small, goes_on)
 
 
 def to_toml(pack: Pack, found: Calibration) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from kiosk.bench.leave_out import leave_out
-from kiosk.bench.tails import Scores
 from kiosk.domain.identification import ImpostorTail
+from kiosk.faces.vision.tails import Scores
 
 LARGE = ImpostorTail(
     "large",

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from kiosk.bench import owner_calibration
-from kiosk.bench.owner_calibration import Calibration, fit, pictures_of, to_toml
-from kiosk.bench.tails import Scores
+from kiosk.bench.owner_calibration import Calibration, pictures_of, to_toml
 from kiosk.domain.errors import BadInputError, SetupError
 from kiosk.domain.identification import SearchPolicy, thresholds
 from kiosk.faces.vision.calibration import impostor_tails, owner_file
+from kiosk.faces.vision.tails import Scores, fit_beside
 from models.manifest import SHIPPED_DIR, load_pack
 
 POLICY = SearchPolicy()
@@ -29,7 +29,7 @@ def scores(people, centre):
 
 def written(pack, folder, centre, people=60):
     large = max(impostor_tails(pack), key=lambda tail: tail.comparisons)
-    tail = fit(scores(people, centre), large, 1)
+    tail = fit_beside(scores(people, centre), large, 1)
     found = Calibration(pack.id, people, 2 * people, 0, tail, None)
     file = owner_file(pack, folder)
     file.parent.mkdir(parents=True)
@@ -66,7 +66,7 @@ def test_a_small_set_is_believed_as_far_as_its_people_go(pack):
     """Below one in as many pairs as there are, the bound goes on as the large set's does."""
     large = max(impostor_tails(pack), key=lambda tail: tail.comparisons)
 
-    tail = fit(scores(25, 0.1), large, 1)
+    tail = fit_beside(scores(25, 0.1), large, 1)
     bound = dict(tail.upper95)
 
     grown = bound[1e-6] - bound[tail.rate_min]

@@ -8,15 +8,15 @@ import shutil
 import numpy as np
 import pytest
 
-from kiosk.bench.owner_calibration import PEOPLE_MIN, Calibration, fit, to_toml
+from kiosk.bench.owner_calibration import PEOPLE_MIN, Calibration, to_toml
 from kiosk.bench.sets import face_pictures
-from kiosk.bench.tails import Scores
 from kiosk.commands.models import models
 from kiosk.domain.errors import SetupError
 from kiosk.domain.identification import ALIKE_FACTOR, SearchPolicy, thresholds
 from kiosk.faces.vision.calibration import impostor_tails, owner_file, tails_without_owner
 from kiosk.faces.vision.pipeline import pack_threshold
 from kiosk.faces.vision.prober import pad_rule
+from kiosk.faces.vision.tails import Scores, fit_beside
 from models.errors import PackManifestError
 from models.manifest import MANIFEST_NAME, SHIPPED_DIR, find_pack, load_pack, packs_dir
 from models.store import current_pack
@@ -55,7 +55,7 @@ def measured(pack, data_dir, *, centre, people=PEOPLE_MIN):
     probe, reference = np.triu_indices(people, 1)
     found = Scores(rng.normal(centre, 0.1, len(probe)), probe, reference, people)
     large = max(tails_without_owner(pack), key=lambda tail: tail.comparisons)
-    tail = fit(found, large, 1)
+    tail = fit_beside(found, large, 1)
     file = owner_file(pack, data_dir)
     file.write_text(to_toml(pack, Calibration(pack.id, people, people, 0, tail, None)), "utf-8")
 

@@ -8,10 +8,10 @@ import tomllib
 import pytest
 
 from kiosk.bench.calibrate import as_toml
-from kiosk.bench.tails import TailFit
 from kiosk.domain.errors import SetupError
 from kiosk.domain.identification import ALIKE_FACTOR, SearchPolicy, duplicate_threshold, thresholds
 from kiosk.faces.vision.calibration import impostor_tails, is_calibrated
+from kiosk.faces.vision.tails import TailFit
 from models.manifest import SHIPPED_DIR, load_pack
 
 FIT = TailFit(0.3, -0.1, 0.04, 1_000, 10, 1e-3, ((1e-1, 0.2), (1e-4, 0.4)))

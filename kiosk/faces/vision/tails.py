@@ -1,6 +1,7 @@
 """Fits the tail of impostor scores: generalised Pareto above a quantile, bootstrap by subject.
 
-Pure numpy and deterministic for a seed; no files.
+Pure numpy and deterministic for a seed; no files. Calibrations use it on sets of pictures, the
+faces process on the people of its own gallery.
 Fitted by probability-weighted moments (Hosking and Wallis, 1987): closed form, stable for shapes
 below one half, and quick enough to bootstrap. The shape is never above zero: a cosine cannot pass
 1, so its tail ends, and the exponential law is the cautious limit.
@@ -17,12 +18,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kiosk.domain.identification import ImpostorTail
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RATES = (1e-1, 5e-2, 2e-2, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 """Rates at which the upper bound is kept, besides the `rate_min` of the sets."""
 
+EXCEEDANCES = 100
+"""Scores that a tail is fitted to, where there are enough; a few dozen are too few to fit."""
+TAIL_SHARES = (1e-3, 0.1)
+"""The smallest and largest share of the scores that counts as the tail."""
 BOOTSTRAP_ROUNDS = 400
 SUBJECTS_MIN = 3
 """Different subjects that a resample must have; fewer give no impostor comparisons worth a fit."""
@@ -62,6 +69,19 @@ class TailFit:
     rate_min: float
     upper95: tuple[tuple[float, float], ...]
 
+    def as_tail(self, source: str) -> ImpostorTail:
+        """Return it as thresholds are computed from it; its people are a group of their own."""
+        return ImpostorTail(
+            source,
+            self.quantile_score,
+            self.shape,
+            self.scale,
+            self.comparisons,
+            self.exceedances,
+            self.rate_min,
+            self.upper95,
+        )
+
 
 def fit_tail(
     scores: Scores, *, tail_share: float, seed: int, rates: tuple[float, ...] = RATES
@@ -70,6 +90,9 @@ def fit_tail(
 
     The quantile is held fixed in the bootstrap; the share above it, shape and scale vary.
     At rates in the body, from `tail_share` up, the bound is the plain quantile.
+
+    Raises:
+        ValueError: The scores have no tail: those above the quantile are all the same, or none.
     """
     rates = tuple(sorted({*rates, scores.rate_min}, reverse=True))
     u = float(np.quantile(scores.score, 1.0 - tail_share))
@@ -78,6 +101,9 @@ def fit_tail(
     probe, reference = scores.probe[above], scores.reference[above]
     order = np.argsort(excess, kind="stable")
     excess, probe, reference = excess[order], probe[order], reference[order]
+    if len(excess) < 2:
+        message = "these scores have no tail"
+        raise ValueError(message)
     shape, scale = _moments(excess, np.ones(len(excess)))
     total = _pair_counts(scores)
     rng = np.random.default_rng(seed)
@@ -96,6 +122,9 @@ def fit_tail(
         xi, sigma = _moments(excess[used], weight[used])
         share = float(weight.sum()) / everything
         found.append([_quantile(u, xi, sigma, share, rate) for rate in rates])
+    if not found:
+        message = "these scores have no tail"
+        raise ValueError(message)
     bound = np.quantile(np.array(found), 0.95, axis=0)
     body = np.array(rates) >= tail_share
     bound[body] = np.quantile(scores.score, 1.0 - np.array(rates)[body])
@@ -108,6 +137,37 @@ def fit_tail(
         rate_min=scores.rate_min,
         upper95=tuple(zip(rates, (float(b) for b in np.maximum.accumulate(bound)), strict=True)),
     )
+
+
+def fit_beside(
+    scores: Scores, large: ImpostorTail, seed: int, *, tail_share: float | None = None
+) -> TailFit:
+    """Fit the tail of a set of any size; below what its people support it goes on as `large`.
+
+    Args:
+        scores: Comparisons of different people.
+        large: The calibration set with the most people.
+        seed: Of the bootstrap.
+        tail_share: Share that is fitted; None: as many scores as a fit needs.
+
+    Raises:
+        ValueError: As `fit_tail()`.
+    """
+    low, high = TAIL_SHARES
+    if tail_share is None:
+        tail_share = min(high, max(low, EXCEEDANCES / len(scores.score)))
+    rates = (*RATES, scores.rate_min, large.rate_min)
+    small = fit_tail(scores, tail_share=tail_share, seed=seed, rates=rates)
+    goes_on = TailFit(
+        quantile_score=large.quantile_score,
+        shape=large.shape,
+        scale=large.scale,
+        comparisons=large.comparisons,
+        exceedances=large.exceedances,
+        rate_min=large.rate_min,
+        upper95=tuple((rate, large.score_at(rate)) for rate, _ in small.upper95),
+    )
+    return extended(small, goes_on)
 
 
 def extended(small: TailFit, large: TailFit) -> TailFit:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kiosk.bench.tails import RATES, Scores, extended, fit_tail
+from kiosk.faces.vision.tails import RATES, Scores, extended, fit_tail
 
 
 def made(subjects, shape, scale, seed, per_pair=40):
@@ -75,3 +75,13 @@ def test_a_small_set_goes_on_as_the_large_one():
     assert bound[1e-1] == own[1e-1]
     assert bound[1e-6] == pytest.approx(own[at] + growth[1e-6] - growth[at])
     assert list(bound) == sorted(bound, reverse=True)
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0])
+def test_scores_that_are_all_the_same_have_no_tail(level):
+    """It is said, not computed around."""
+    scores = made(8, -0.2, 0.05, 7)
+    same = Scores(np.full_like(scores.score, level), scores.probe, scores.reference, 8)
+
+    with pytest.raises(ValueError, match="no tail"):
+        fit_tail(same, tail_share=0.1, seed=7)
