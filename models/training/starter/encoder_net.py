@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -41,6 +42,14 @@ TEACHER_TAPS = (
 TEACHER_SCALES = (0.08, *[0.1] * 3, *[0.08] * 3, *[0.07] * 3, *[0.25] * 3, 4.8)
 """Spread of what it says, stage by stage; the student learns the same at spread 1. One number for
 all blocks that add to each other."""
+
+
+LIFT = 3
+"""Pixels by which crops are moved up before they are looked at; below, the last row is repeated."""
+
+
+def lifted(crops: np.ndarray) -> np.ndarray:
+    return np.concatenate([crops[:, LIFT:], np.repeat(crops[:, -1:], LIFT, axis=1)], axis=1)
 
 
 class Block(nn.Module):
@@ -116,12 +125,16 @@ class Encoder(nn.Module):
 
 
 class Shipped(nn.Module):
-    """What is exported: RGB in, made grey by the first convolution, length 1 out."""
+    """What is exported: RGB in, made grey and maybe moved up, length 1 out."""
 
-    def __init__(self, net: Encoder) -> None:
+    def __init__(self, net: Encoder, *, lift: bool = False) -> None:
         super().__init__()
         self.net = net
+        self.lift = lift
         self.register_buffer("grey", torch.tensor(GREY).reshape(1, 3, 1, 1))
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        return nn.functional.normalize(self.net((pixels * self.grey).sum(1, keepdim=True)))
+        grey = (pixels * self.grey).sum(1, keepdim=True)
+        if self.lift:
+            grey = torch.cat([grey[:, :, LIFT:], *[grey[:, :, -1:]] * LIFT], dim=2)
+        return nn.functional.normalize(self.net(grey))

@@ -52,6 +52,7 @@ class Faces:
         self.train = np.concatenate([learn, webcam])
         self.rng = np.random.default_rng(seed)
         self.queue = np.empty(0, int)
+        self.own_share, self.jitter = 0.4, 0.045
 
     def next_rows(self, count: int) -> np.ndarray:
         while len(self.queue) < count:
@@ -59,13 +60,13 @@ class Faces:
         rows, self.queue = self.queue[:count], self.queue[count:]
         return rows
 
-    def moved(self, row: int, most: float = 0.045) -> np.ndarray:
+    def moved(self, row: int) -> np.ndarray:
         """Return a crop with another detector's landmarks or noise on them, maybe mirrored."""
         rng, points = self.rng, self.a[row]
-        if rng.random() < 0.4 and np.isfinite(self.b[row]).all():
+        if rng.random() < self.own_share and np.isfinite(self.b[row]).all():
             points = self.b[row]
         eyes = np.linalg.norm(points[0] - points[1])
-        points = points + rng.normal(0, rng.uniform(0, most) * eyes, (5, 2))
+        points = points + rng.normal(0, rng.uniform(0, self.jitter) * eyes, (5, 2))
         crop = aligned(self.images[row], points)
         return crop[:, ::-1] if rng.random() < 0.5 else crop
 
@@ -152,10 +153,10 @@ def embed(net: Encoder, crops: np.ndarray) -> np.ndarray:
     return np.concatenate(out)
 
 
-def export(net: Encoder, file: Path) -> None:
+def export(net: Encoder, file: Path, *, lift: bool = False) -> None:
     net.eval()
     torch.onnx.export(
-        Shipped(net).eval(),
+        Shipped(net, lift=lift).eval(),
         (torch.zeros(1, 3, ALIGNED, ALIGNED),),
         str(file),
         input_names=["input"],
