@@ -35,7 +35,7 @@ def test_install_shows_progress_on_stderr_only(call, data_dir: Path) -> None:
     code, answer, err = call("install", "starter", "--from", STARTER)
 
     assert code == 0
-    assert answer["installed"] == "starter@2"
+    assert answer["installed"] == "starter@3"
     assert str(packs_dir(data_dir) / "starter") == answer["folder"]
     assert "100%" in err
 
@@ -80,7 +80,7 @@ def test_licences_of_every_file_are_printed(call) -> None:
     """Each file has licence, source and commit; each pack says whether it may be used in trade."""
     _, answer, _ = call("licences")
 
-    assert {"mobileface@1", "starter@2"} <= {pack["id"] for pack in answer["packs"]}
+    assert {"mobileface@1", "starter@3"} <= {pack["id"] for pack in answer["packs"]}
     for pack in answer["packs"]:
         assert pack["commercial_use"] is True
         for file in pack["files"]:
