@@ -117,6 +117,7 @@ class LightLayer:
         self._times: list[int] = []
         self._skin: list[NDArray[np.float64]] = []
         self._room: list[NDArray[np.float64]] = []
+        self._sides: list[tuple[NDArray[np.float64] | None, ...]] = []
 
     def add(self, sight: Sight) -> None:
         """Measure one more frame, while the plan runs."""
@@ -132,6 +133,7 @@ class LightLayer:
             self._times.append(sight.at_ms)
             self._skin.append(colours[0])
             self._room.append(colours[1])
+            self._sides.append(colours[2])
 
     def report(self) -> LayerReport:
         """Say what came back."""
@@ -157,7 +159,12 @@ class LightLayer:
                 return self._called("answer_too_late", score)
             room = _Answer(np.array(self._times), np.stack(self._room))
             if room.gain_at(plan, delay_ms) >= rule.room_share_max * gain:
-                return self._called("room_answers_as_much", score)
+                if self._least_side(plan, delay_ms, gain) >= rule.room_share_max * gain:
+                    return self._called("room_answers_as_much", score)
+                # Hair or a shoulder on one side, or the edge of a picture: no pass either way.
+                return LayerReport(
+                    Layer.LIGHT, LayerVerdict.COULD_NOT_RUN, "room_answers_on_one_side", score
+                )
             return LayerReport(Layer.LIGHT, LayerVerdict.BONA_FIDE, "", score)
         any_order = skin.explained_by_steps(plan, rule)
         strength = float(skin.rest.std(axis=0).max())
@@ -171,6 +178,15 @@ class LightLayer:
             return self._called("answer_in_another_order", score)
         # Daylight, or a display: no way to tell. So it is no pass, and the sum is lowered.
         return LayerReport(Layer.LIGHT, LayerVerdict.COULD_NOT_RUN, "no_answer_seen", score)
+
+    def _least_side(self, plan: LightPlan, delay_ms: int, gain: float) -> float:
+        """Return the answer of the side of the room that answers least, of those seen always."""
+        times, gains = np.array(self._times), [gain]
+        for side in zip(*self._sides, strict=True):
+            seen = [ratios for ratios in side if ratios is not None]
+            if len(seen) == len(times):
+                gains.append(_Answer(times, np.stack(seen)).gain_at(plan, delay_ms))
+        return min(gains)
 
     def _called(self, why: str, score: float) -> LayerReport:
         self._attack = why
@@ -252,8 +268,10 @@ def _decoys(plan: LightPlan, count: int) -> list[LightPlan]:
     return found
 
 
-def _colours(sight: Sight) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """Return the two ratios of skin and room, or None where either cannot be measured."""
+def _colours(
+    sight: Sight,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[NDArray[np.float64] | None, ...]] | None:
+    """Return the ratios of skin, room and each side of the room; None without skin or room."""
     face = sight.face
     assert face is not None, "asked for with a face only"
     eyes, mouth = face.landmarks[:2], face.landmarks[3:]
@@ -266,10 +284,11 @@ def _colours(sight: Sight) -> tuple[NDArray[np.float64], NDArray[np.float64]] | 
         (face.x - 0.9 * w, face.y - 0.3 * h, face.x - 0.3 * w, face.y + 0.6 * h),
         (face.x + 1.3 * w, face.y - 0.3 * h, face.x + 1.9 * w, face.y + 0.6 * h),
     ]
-    rooms = [found for side in sides if (found := _ratios(sight.image, side, 4)) is not None]
+    both = tuple(_ratios(sight.image, side, 4) for side in sides)
+    rooms = [found for found in both if found is not None]
     if skin is None or not rooms:
         return None
-    return skin, np.mean(rooms, axis=0)
+    return skin, np.mean(rooms, axis=0), both
 
 
 def _ratios(
