@@ -359,6 +359,14 @@ def test_other_light_is_an_attack(how, why):
     assert (report.verdict, report.why) == (LayerVerdict.ATTACK, why)
 
 
+def test_a_room_that_answers_on_one_side_is_neither_attack_nor_pass():
+    """Hair beside the face answers like it; the room on the other side does not."""
+    report = lit(room=np.where(np.arange(320) < 160, 1.0, 0.35)[None, :])
+
+    assert report.verdict is LayerVerdict.COULD_NOT_RUN
+    assert report.why == "room_answers_on_one_side"
+
+
 def test_no_answer_is_no_pass():
     """Daylight or a display: it cannot be told apart, so the layer could not run."""
     report = lit(strength=0.0)
