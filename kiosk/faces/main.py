@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from kiosk.domain.errors import BadInputError, SmileTillError
 from kiosk.domain.evidence import CameraKind
 from kiosk.domain.identification import (
+    ImpostorTail,
     SearchPolicy,
     Thresholds,
     duplicate_threshold,
@@ -43,6 +44,7 @@ from kiosk.faces.desk.ports import CaptureRefusal, DeskTools, Samples
 from kiosk.faces.desk.renewing import renew_on
 from kiosk.faces.desk.staff import StaffBook
 from kiosk.faces.evidence import MatchEvidence
+from kiosk.faces.gallery_tail import GalleryTails
 from kiosk.faces.keeper import VaultKeeper
 from kiosk.faces.learning import Learning
 from kiosk.faces.money_link import MoneyLink
@@ -117,6 +119,13 @@ class FacesProcess:
             self._vault.close()
             raise
         room = self._room = VisionRoom(data_dir)
+        self._gallery_tails = GalleryTails(
+            self._gallery,
+            room.tails,
+            lambda person: self._vault.head(person).look_alikes,
+            lambda: room.is_free,
+        )
+        room.beside = self._gallery_tails.of
         self._cameras = cameras_of(settings, self._run_dir)
         self._packs = PackChange(data_dir, self._vault, room, settings.packs.grace_days, _now)
         self._settings, self._data_dir = settings, data_dir
@@ -152,6 +161,7 @@ class FacesProcess:
                 lambda stopping: renew_on(self._vault, stopping),
                 self._desk.retention.care,
                 self._learning.care,
+                self._gallery_tails.care,
                 lambda _: self._vault.move_log(),
             )
         )
@@ -185,6 +195,7 @@ class FacesProcess:
         """Stop delivering, overwrite the gallery, close the audit log and the vault."""
         self._stopping.set()
         self._caretaker.close()
+        self._gallery_tails.close()
         self._desk.retention.close()
         self._learning.close()
         self._courier.join()
@@ -222,7 +233,11 @@ class FacesProcess:
     def _limits(self, pack: PackId) -> Thresholds:
         """Return the thresholds of a search with a pack, as sessions have them now."""
         policy = shared_out(SearchPolicy(), 1 + len(self._packs.older()))
-        return thresholds(self._gallery.size(pack), policy, self._room.tails(pack))
+        return thresholds(self._gallery.size(pack), policy, self._tails(pack))
+
+    def _tails(self, pack: PackId) -> tuple[ImpostorTail, ...]:
+        """Return all tails that a payment's thresholds come from now."""
+        return (*self._room.tails(pack), *self._gallery_tails.of(pack))
 
     def _watch_vault(self) -> None:
         """Have money compare vault and journal; where it cannot now, the courier asks again.
@@ -277,7 +292,7 @@ class FacesProcess:
             return duplicate_threshold(SearchPolicy(), room.tails(pack))
 
         def open_threshold(pack: PackId, people: int) -> float:
-            return thresholds(people, SearchPolicy(), room.tails(pack)).open
+            return thresholds(people, SearchPolicy(), self._tails(pack)).open
 
         return DeskTools(
             data_dir=data_dir,

@@ -12,6 +12,7 @@ vectors are never written, logged or shown.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from kiosk.domain.identification import Candidate
 from kiosk.domain.ids import PackId, PersonId
 from kiosk.faces.vault.gallery_rows import Rows, top
+from kiosk.faces.vault.locked import LockedArray
 from kiosk.faces.vault.records import Findable, Person
 
 DIGITS = 4
@@ -67,6 +69,21 @@ class _Shelf:
     row_of: dict[PersonId, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Copies of some people's vectors, a row each; whoever drew them calls `wipe()`."""
+
+    people: tuple[PersonId, ...]
+    vectors: Vector = field(repr=False)
+    changes: int
+    """The gallery's count when they were drawn."""
+    memory: LockedArray = field(repr=False)
+
+    def wipe(self) -> None:
+        """Overwrite the vectors."""
+        self.memory.close()
+
+
 class Gallery:
     """Who can be recognised now. Safe to use from many threads."""
 
@@ -82,6 +99,7 @@ class Gallery:
         self._turn = threading.RLock()
         self._shelves: dict[PackId, _Shelf] = {}
         self._pack_of: dict[PersonId, PackId] = {}
+        self._changes: Counter[PackId] = Counter()
         self._phones: dict[str, PersonId] = {}
         self._phone_of: dict[PersonId, str] = {}
 
@@ -104,6 +122,7 @@ class Gallery:
             shelf.people.append(person.person)
             shelf.digits.setdefault(phone[-DIGITS:], set()).add(person.person)
             self._pack_of[person.person] = person.pack
+            self._changes[person.pack] += 1
             self._phones[phone] = person.person
             self._phone_of[person.person] = phone
 
@@ -113,6 +132,7 @@ class Gallery:
             pack = self._pack_of.pop(person, None)
             if pack is None:
                 return False
+            self._changes[pack] += 1
             phone = self._phone_of.pop(person)
             if self._phones.get(phone) == person:
                 del self._phones[phone]
@@ -200,6 +220,32 @@ class Gallery:
             shelf = self._shelves.get(pack)
             return len(shelf.people) if shelf is not None else 0
 
+    def packs(self) -> tuple[PackId, ...]:
+        """Return the packs that people have been in here with."""
+        with self._turn:
+            return tuple(self._shelves)
+
+    def changes(self, pack: PackId) -> int:
+        """Return how often somebody of a pack came or went so far."""
+        with self._turn:
+            return self._changes[pack]
+
+    def draw(self, pack: PackId, people_max: int, seed: int) -> Drawn:
+        """Return copies of a pack's vectors, of people drawn by lot if there are more."""
+        with self._turn:
+            shelf = self._shelves.get(pack)
+            count = 0 if shelf is None else len(shelf.people)
+            lot = np.random.default_rng(seed).permutation(count)[:people_max]
+            rows = np.sort(lot).astype(np.intp)
+            memory = LockedArray(
+                (len(rows), 0 if shelf is None else shelf.rows.dimension), np.float32
+            )
+            if shelf is None:
+                return Drawn((), memory.array, self._changes[pack], memory)
+            shelf.rows.copy(rows, memory.array)
+            people = tuple(shelf.people[row] for row in rows)
+            return Drawn(people, memory.array, self._changes[pack], memory)
+
     def _at_the_door(self, pack: PackId, probe: Vector) -> Vector:
         """Return a probe as the vectors in here are."""
         return probe if self.door is None else self.door(pack, probe)
@@ -222,5 +268,6 @@ class Gallery:
                 shelf.rows.close()
             self._shelves.clear()
             self._pack_of.clear()
+            self._changes.clear()
             self._phones.clear()
             self._phone_of.clear()

@@ -148,6 +148,15 @@ class Rows:
             found[here] = self._blocks[number].scores_of(places[here], probe)
         return found
 
+    def copy(self, rows: NDArray[np.intp], out: NDArray[np.float32]) -> None:
+        """Copy some rows, in this order; whoever asks overwrites them."""
+        blocks, places = np.divmod(rows, self._block_rows)
+        for number in np.unique(blocks):
+            here = blocks == number
+            gathered = self._blocks[number].rows[places[here]]
+            out[here] = gathered
+            gathered.fill(0.0)
+
     def best(self, probe: Vector, k: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
         """Return the k rows that score highest, and their scores, in no order."""
         if len(self._blocks) == 1 and self._blocks[0].codes is None:

@@ -6,9 +6,9 @@ Packs are found, verified and loaded once; their networks stay for the next cust
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kiosk.domain.errors import BadInputError, SetupError
@@ -38,7 +38,7 @@ class TerminalBusyError(SetupError):
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """A pack with its networks, ready to look."""
+    """A pack with its networks, ready to look; `tails` are those a visit's thresholds come from."""
 
     pack: Pack
     pipeline: Pipeline
@@ -55,6 +55,8 @@ class VisionRoom:
     def __init__(self, data_dir: Path) -> None:
         """Load nothing yet: paying without a face needs no network."""
         self._data_dir = data_dir
+        self.beside: Callable[[PackId], tuple[ImpostorTail, ...]] = lambda _: ()
+        """Tails besides a pack's own that a visit's thresholds come from: the gallery's."""
         self._visit = threading.Lock()
         self._sights: dict[PackId, Sight] = {}
         self._choice: tuple[tuple[int, int], PackId] | None = None
@@ -92,8 +94,13 @@ class VisionRoom:
         with _pack_errors():
             use(name, self._data_dir)
 
+    @property
+    def is_free(self) -> bool:
+        """Say whether no visitor is here now."""
+        return not self._visit.locked()
+
     def tails(self, pack: PackId) -> tuple[ImpostorTail, ...]:
-        """Return a pack's impostor tails."""
+        """Return a pack's impostor tails, of its calibration sets."""
         known = self._sights.get(pack)
         return impostor_tails(self._find(pack), self._data_dir) if known is None else known.tails
 
@@ -128,7 +135,7 @@ class VisionRoom:
         try:
             for pack in packs:
                 sight = self._loaded(pack) if limits is None else self._other(pack, limits)
-                lent.append(sight)
+                lent.append(replace(sight, tails=(*sight.tails, *self.beside(pack))))
             yield tuple(lent)
         finally:
             for sight in lent:
