@@ -25,9 +25,11 @@ from kiosk.domain.identification import (
     SearchPolicy,
     Thresholds,
     decide,
+    duplicate_threshold,
     thresholds,
 )
 from kiosk.domain.ids import PersonId
+from kiosk.faces.gallery_tail import PEOPLE_MAX, PEOPLE_MIN, SEED, compare, tail_of
 from kiosk.faces.vision.encoder import pooled
 
 if TYPE_CHECKING:
@@ -130,6 +132,8 @@ class OpenSet:
         wrong_payments: Sessions in which somebody else paid.
         wanted: People that the gallery was to hold; the set may have fewer.
         seed: Of the bootstrap.
+        gallery_alone: Thresholds that the people's own tail would give by itself; None where they
+            are too few to have one.
     """
 
     gallery: int
@@ -145,6 +149,7 @@ class OpenSet:
     wrong_payments: int
     wanted: int
     seed: int
+    gallery_alone: Thresholds | None = None
 
     def as_keys(self) -> dict[str, Any]:
         """Return the keys of the report."""
@@ -163,6 +168,7 @@ class OpenSet:
             "n_owners": int(self.owners.probes.sum()),
             "wrong_person": self.wrong_person,
             "worst_calibration_set": self.limits.worst_open,
+            "gallery_alone": None if self.gallery_alone is None else _bands(self.gallery_alone),
             "with_digits": {
                 "threshold": round(self.limits.digits, 4),
                 "fpir": round(self.strangers_digits.rate, 5),
@@ -214,6 +220,8 @@ def search_all(
     """
     rng = np.random.default_rng((seed, gallery_max))
     enrolled, templates, probes = _enrol(vectors, person, gallery_max, rng)
+    own_tail = _own_tail(np.stack(templates), tails)
+    tails = (*tails, *own_tail)
     search = _Search(np.stack(templates), tails, SearchPolicy())
     # Everybody's last digits, by lot: some share them, as people do.
     digits = rng.integers(0, round(1 / DIGITS_SHARE), int(person.max()) + 1)
@@ -256,7 +264,32 @@ def search_all(
         wrong_payments=played.wrong,
         wanted=gallery_max,
         seed=seed,
+        gallery_alone=thresholds(len(enrolled), SearchPolicy(), own_tail) if own_tail else None,
     )
+
+
+def _own_tail(
+    templates: NDArray[np.float32], tails: Sequence[ImpostorTail]
+) -> tuple[ImpostorTail, ...]:
+    """Return the tail of these people as a till would compute it, which links who looks alike."""
+    if len(templates) < PEOPLE_MIN:
+        return ()
+    chosen = np.random.default_rng(SEED).permutation(len(templates))[:PEOPLE_MAX]
+    scores = compare(templates[np.sort(chosen)])
+    assert scores is not None, "nobody stops it"
+    alike = np.zeros((scores.subjects, scores.subjects), np.bool_)
+    found = scores.score >= duplicate_threshold(SearchPolicy(), tails)
+    alike[scores.probe[found], scores.reference[found]] = True
+    tail = tail_of(scores, alike, max(tails, key=lambda tail: tail.comparisons))
+    return () if tail is None else (tail,)
+
+
+def _bands(limits: Thresholds) -> dict[str, float]:
+    return {
+        "open": round(limits.open, 4),
+        "digits": round(limits.digits, 4),
+        "pin": round(limits.pin, 4),
+    }
 
 
 def _enrol(

@@ -24,6 +24,7 @@ from kiosk.domain.identification import (
     thresholds,
 )
 from kiosk.domain.stepup import Ask, StepUpPolicy
+from kiosk.faces.gallery_tail import PEOPLE_MIN
 from kiosk.faces.main import TRIAL_FILE, TRIAL_LOG, policy_of, policy_on_trial
 from kiosk.faces.vision.calibration import genuine_curves, impostor_tails
 from kiosk.settings import load_settings
@@ -172,6 +173,10 @@ def _pack_in_words(result: dict[str, Any], name: str) -> list[str]:
     lines.append(
         f"A gallery of {size}{as_if}; the strictest calibration set is"
         f" {result['worst_calibration_set']}."
+    )
+    lines.append(
+        f"  A running terminal adds what the people enrolled with it say, from {PEOPLE_MIN} people"
+        " on: its thresholds may be higher, never lower."
     )
     return lines
 

@@ -7,10 +7,10 @@ Three thresholds are computed for every search, never constant:
 - `t_pin`: enough only as a second factor, besides digits and PIN.
 
 Each is the score that an impostor reaches with a target rate, read from the impostor tails of the
-model pack: a generalised Pareto law above a high quantile, and an upper 95 % bound by subject
-bootstrap, for each calibration set. The worst set wins, because the tail depends on the people
-and the cameras (with MobileFace V2, one LFW stranger in 1,000 passes .38; among the webcam people
-of NUAA, one pair of strangers in 28 does).
+model pack and of the people enrolled: a generalised Pareto law above a high quantile, and an upper
+95 % bound by subject bootstrap, for each calibration set and for the gallery itself. The worst set
+wins, because the tail depends on the people and the cameras (with MobileFace V2, one LFW stranger
+in 1,000 passes .38; among the webcam people of NUAA, one pair of strangers in 28 does).
 
 It does not compare embeddings, ask anybody anything or know an amount.
 Invariants: a larger gallery never lowers a threshold; `t_pin <= t_digits <= t_open`; without a
@@ -206,7 +206,7 @@ def thresholds(
     Args:
         gallery_size: People in the gallery; fewer than `GALLERY_SIZE_FLOOR` count as that many.
         policy: Target rates.
-        tails: One for each calibration set of the pack; at least one.
+        tails: One for each calibration set of the pack, at least one, and the gallery's own.
     """
     assert tails, "a pack without calibration must be refused before"
     people = max(gallery_size, GALLERY_SIZE_FLOOR)
@@ -326,7 +326,7 @@ def decide(
             those digits is refused.
         gallery_size: People in the whole gallery.
         policy: Target rates and margin.
-        tails: The pack's impostor tails.
+        tails: The impostor tails of the pack and of the gallery.
         claimed: None before digits were given; afterwards the people who have those digits
             (perhaps nobody).
         frames_agree: Whether the fused frames agreed on rank 1.

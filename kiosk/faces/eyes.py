@@ -79,7 +79,7 @@ class Eyes:
         pipeline: Its networks.
         gallery: The people who can be meant.
         policy: Target rates of the search.
-        tails: The pack's impostor tails.
+        tails: The impostor tails of the pack and of the gallery.
         facts: What camera and screen can be asked for; by default those of a recording.
     """
 

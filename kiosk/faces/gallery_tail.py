@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kiosk.domain.ids import PackId, PersonId
-    from kiosk.faces.vault.gallery import Drawn, Gallery
+    from kiosk.faces.vault.gallery import Gallery
 
 SOURCE = "gallery"
 PEOPLE_MIN = 20
@@ -104,6 +104,11 @@ class GalleryTails:
             known.is_due = known.has_failed  # whoever asks has the pack again
             return () if known.tail is None else (known.tail,)
 
+    def packs(self) -> tuple[PackId, ...]:
+        """Return the packs whose people have a tail now."""
+        with self._turn:
+            return tuple(pack for pack, known in self._known.items() if known.tail is not None)
+
     def care(self, stopping: Stopping) -> None:
         """Compute what is due: at first, and after the gallery has changed by a share of it.
 
@@ -142,7 +147,7 @@ class GalleryTails:
                 self._keep(pack, _Known(None, drawn.changes))
                 return
             large = max(self._calibration(pack), key=lambda tail: tail.comparisons)
-            scores = compare(drawn, stopping)
+            scores = compare(drawn.vectors, stopping)
             if scores is not None:
                 tail = tail_of(scores, self._linked(drawn.people), large)
                 self._keep(pack, _Known(tail, drawn.changes))
@@ -173,16 +178,16 @@ class GalleryTails:
         return linked
 
 
-def compare(drawn: Drawn, stopping: Stopping = lambda: False) -> Scores | None:
+def compare(vectors: NDArray[np.float32], stopping: Stopping = lambda: False) -> Scores | None:
     """Compare everybody with everybody else, in blocks; None when told to stop."""
-    count = len(drawn.people)
+    count = len(vectors)
     probe, reference = np.triu_indices(count, 1)
     score = np.empty(len(probe))
     done = 0
     for first in range(0, count, BLOCK_ROWS):
         if stopping():
             return None
-        block = drawn.vectors[first : first + BLOCK_ROWS] @ drawn.vectors.T
+        block = vectors[first : first + BLOCK_ROWS] @ vectors.T
         here = np.concatenate([block[row, first + row + 1 :] for row in range(len(block))])
         score[done : done + len(here)] = here
         done += len(here)

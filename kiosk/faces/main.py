@@ -154,6 +154,7 @@ class FacesProcess:
         self.service.people.on_used = self._desk.retention.used
         self._learning = Learning(tools, self._limits, adapt=settings.packs.adapt)
         self.service.learn = self._learning.note
+        self.service.with_tails = self._gallery_tails.packs
         self._stopping = threading.Event()
         self._caretaker = Caretaker(
             (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from kiosk.domain.errors import BadInputError, SetupError
@@ -152,6 +152,8 @@ class FacesService:
         """Whether customers pay at a screen of this process."""
         self.learn: Learn = learn_nothing
         """Told what a visit could teach, after a payment by face and PIN."""
+        self.with_tails: Callable[[], Collection[PackId]] = tuple
+        """Tells the packs whose enrolled people take part in the thresholds."""
 
     def admit(self, hello: Hello) -> None:
         """Talk to staff and to the supervisor only."""
@@ -163,9 +165,13 @@ class FacesService:
             )
 
     def detail(self) -> dict[str, str]:
-        """Tell whether this process could reach a network, and its templates be swapped out."""
+        """Tell whether this process could reach a network, and its templates be swapped out.
+
+        And the packs whose enrolled people take part in the thresholds, which only it knows.
+        """
         locked = "locked" if self._gallery.is_locked else "swappable"
-        return {"network": self._network(), "templates": locked}
+        tails = " ".join(sorted(self.with_tails()))
+        return {"network": self._network(), "templates": locked, "gallery_tails": tails}
 
     def for_peer(self, peer: Peer) -> PeerOfFaces:
         """Return who answers one connection, with nobody signed in yet."""

@@ -7,6 +7,7 @@ import pytest
 
 from kiosk.bench.openset import End, Ended, search_all
 from kiosk.domain.identification import ImpostorTail
+from tests.fakes.people import unit
 
 TAIL = ImpostorTail(
     source="made",
@@ -101,6 +102,20 @@ def test_each_thing_that_is_asked_misses_fewer():
         low, high = band["fnir_interval95"]
         assert 0 <= low <= band["fnir"] < high <= 1
     assert keys["with_digits_and_pin"]["threshold"] < keys["with_digits"]["threshold"]
+
+
+def test_the_gallerys_own_people_take_part_in_the_thresholds():
+    """Where there are enough: people who are alike raise them; what they say is in the report."""
+    vectors, person = crowd(60, 4, 0.3)
+    alike = unit(np.stack(vectors) + 1.5 * unit(np.ones(128)))
+    few = search_all(vectors, person, 10, [TAIL], seed=2).as_keys()
+    plain = search_all(vectors, person, 40, [TAIL], seed=2).as_keys()
+    close = search_all(list(alike), person, 40, [TAIL], seed=2).as_keys()
+
+    assert few["gallery_alone"] is None
+    assert plain["threshold"] >= plain["gallery_alone"]["open"]
+    assert close["threshold"] == close["gallery_alone"]["open"] > few["threshold"]
+    assert "gallery" == close["worst_calibration_set"]
 
 
 def test_a_stranger_who_is_somebodys_double_is_a_wrong_payment():
