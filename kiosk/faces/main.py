@@ -156,7 +156,12 @@ class FacesProcess:
         self.service.learn = self._learning.note
         self.service.with_tails = self._gallery_tails.packs
         self._stopping = threading.Event()
-        self._caretaker = Caretaker(
+        self._caretaker = self._take_care()
+        self._courier = threading.Thread(target=self._deliver, name="outbox")
+        self._courier.start()
+
+    def _take_care(self) -> Caretaker:
+        return Caretaker(
             (
                 self._desk.resume_proofs,
                 lambda stopping: renew_on(self._vault, stopping),
@@ -166,8 +171,6 @@ class FacesProcess:
                 lambda _: self._vault.move_log(),
             )
         )
-        self._courier = threading.Thread(target=self._deliver, name="outbox")
-        self._courier.start()
 
     def terminal_parts(self, camera: CameraSpec) -> TerminalParts:
         """Return what a screen needs; payments without a screen are refused from now on."""
