@@ -16,6 +16,7 @@ from kiosk.domain.identification import (
     SearchPolicy,
     thresholds,
 )
+from kiosk.faces.gallery_tail import PEOPLE_MIN
 from kiosk.faces.pack_people import FILE_NAME, PackPeople, noted_people
 from models.store import use
 
@@ -125,6 +126,13 @@ def test_false_alarms_are_told_for_the_gallery_that_there_is(size):
     assert told["fpir"]["pin"] == pytest.approx(size * DIGITS_SHARE * SEARCH.fmr_pin, rel=0.01)
     assert told["fmr_of_known_digits"]["digits"] <= SEARCH.fmr_digits_few
     assert set(told["misses"][0]["fnir"]) == {"open", "digits", "pin"} == set(told["fpir"])
+
+
+def test_it_is_said_that_the_people_enrolled_take_part_at_a_terminal(call):
+    """Files cannot know what their tail is; the numbers printed are the least there can be."""
+    spoken = call(policy, "show")[1]
+
+    assert f"from {PEOPLE_MIN} people on: its thresholds may be higher, never lower" in spoken
 
 
 def test_every_band_is_told_with_what_it_misses(call):
