@@ -12,8 +12,9 @@ NOT_ASKED = "not asked: SmileTill was not running"
 
 RISKS = (
     ("A face is taken for another's", "the wrong person is charged",
-     ("threshold from the measured tail of the worst set; digits or PIN in doubt; look-alikes pay"
-     " with PIN only; the amount is shown and agreed to; one action reports, binds and refunds")),
+     ("threshold from the measured tail of the worst set, the people enrolled here among them;"
+     " digits or PIN in doubt; look-alikes pay with PIN only; the amount is shown and agreed"
+     " to; one action reports, binds and refunds")),
     ("A picture, a screen or a mask", "somebody is charged without being there",
      "presentation attack detection that fails closed; PIN above the ceilings of section 2"),
     ("The terminal is stolen", "templates and names are read",
@@ -65,7 +66,8 @@ def render(facts: dict[str, Any]) -> str:
         (
             "Customers who have agreed can pay by looking at the till. After a press, a camera"
             " compares the face with those of enrolled people; the amount is shown, and a smile"
-            " or a button agrees to it."
+            " or a button agrees to it. What is kept of enrolled people's faces is compared with"
+            " one another too: to find look-alikes, and to set how alike is alike enough."
         ),
         _table(("What", "Fact"), _description(facts)),
         "### Kinds of data, basis and time",
@@ -177,7 +179,8 @@ def _errors(pack: dict[str, Any]) -> list[tuple[str, str]]:
          f"{pack['stranger_taken_for_somebody']:g}"),
         ("Target: the same with the right digits, in the set with the fewest people",
          f"{pack['stranger_with_right_digits']:g}"),
-        ("Threshold in use", f"{pack['threshold_open']:g}"),
+        ("Threshold by these sets; the people enrolled here may raise it",
+         f"{pack['threshold_open']:g}"),
         ("Set that decides it", pack["worst_set"]),
         ("Commercial use of the models", "allowed" if pack["commercial_use"] else "not allowed"),
     ]  # fmt: skip
