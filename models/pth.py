@@ -128,7 +128,10 @@ def _of_archive(raw: bytes) -> tuple[dict[str, _Tensor], Callable[[_Storage], by
     if roots[0] + "byteorder" in entries and stored("byteorder", 16) != b"little":
         raise _BadFileError("has its numbers in another byte order")
     tensors = _state(_run(io.BytesIO(stored("data.pkl", PICKLE_BYTES_MAX))))
-    return tensors, lambda storage: stored(f"data/{storage.key}", FILE_BYTES_MAX)
+    # Each storage is read once, however many tensors say that they lie in it.
+    keys = {tensor.storage.key for tensor in tensors.values()}
+    parts = {key: stored(f"data/{key}", FILE_BYTES_MAX) for key in keys}
+    return tensors, lambda storage: parts[storage.key]
 
 
 def _of_pickles(raw: bytes) -> tuple[dict[str, _Tensor], Callable[[_Storage], bytes]]:

@@ -166,6 +166,9 @@ class Pipeline:
                 pad_score = None
             elif embedding is not None and not self._counts(frame.at_ms):
                 embedding = None
+            if self._tracker.is_unsure:
+                # It may be somebody else's face, so nobody agrees with it until it is compared.
+                smile_score = None
         return FrameJudgement(
             index=frame.index,
             at_ms=frame.at_ms,

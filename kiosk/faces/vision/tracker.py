@@ -103,6 +103,11 @@ class Tracker:
         """Say whether the last embedding was left out, and the next one decides."""
         return self._doubted
 
+    @property
+    def is_unsure(self) -> bool:
+        """Say whether the newest sighting may be another face, and no embedding has told yet."""
+        return self.jumped or self._doubted
+
     def wipe(self) -> None:
         """Forget the face, and overwrite its embedding."""
         self._last = None

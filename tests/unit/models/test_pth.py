@@ -144,3 +144,17 @@ def test_other_kinds_of_numbers_are_refused(refused, monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(torch_files.KINDS, "float64", "DoubleStorage")
 
     assert "DoubleStorage" in refused(archive({"x": np.ones(3)}))
+
+
+def test_a_storage_is_read_once_however_many_tensors_lie_in_it(tmp_path: Path) -> None:
+    """A small file cannot ask for a copy of its numbers for each of thousands of names."""
+    numbers = np.ones(1 << 16, np.float32)
+    rows = {f"x{i}": tensor("0", numbers, legacy=False) for i in range(100)}
+    file = tmp_path / "x.pth"
+    file.write_bytes(archive({"x": numbers}, pickled=table(rows)))
+
+    found = read_state(file)
+
+    first = found["x0"]
+    assert len(found) == 100
+    assert all(np.shares_memory(first, array) for array in found.values())

@@ -119,6 +119,23 @@ def test_pad_and_encoder_run_only_on_frames_that_are_due(pipeline, portrait):
     assert [j.pad_score is not None for j in judgements] == [k in {0, 2, 4, 6} for k in range(7)]
 
 
+def test_nobody_agrees_with_a_face_that_jumped_before_it_is_compared(pipeline, portrait):
+    """While the exposure changes no face is compared, so somebody could step in and smile."""
+    nearer = cv2.resize(portrait, None, fx=1.4, fy=1.4)[110:652, 110:652]
+    first = judged(pipeline, portrait)
+
+    jumped = [
+        pipeline.judge(Frame(nearer.copy(), 0, at_ms, is_steady=False))
+        for at_ms in (33, 67, 100, 133)
+    ]
+    compared = judged(pipeline, nearer, 167)
+
+    assert first.smile_score is not None
+    assert {j.track for j in (*jumped, compared)} == {first.track}
+    assert [(j.reason, j.smile_score) for j in jumped] == [(None, None)] * 4
+    assert compared.smile_score is not None
+
+
 def test_a_blurred_face_is_refused_but_checked_for_life(pipeline, portrait):
     """A soft picture of a picture still gets its PAD score."""
     blurred = cv2.GaussianBlur(portrait, (0, 0), 4)
