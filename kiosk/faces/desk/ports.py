@@ -114,6 +114,10 @@ class Packs(Protocol):
         """Make a pack the installation's own, if another one was chosen."""
         ...
 
+    def older(self) -> tuple[PackId, ...]:
+        """Return the older packs that people are still searched with."""
+        ...
+
     def waiting(self) -> tuple[PersonId, ...]:
         """Return the people of older packs."""
         ...

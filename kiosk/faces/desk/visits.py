@@ -34,5 +34,6 @@ def queue(tools: DeskTools) -> VisitQueue:
         entries.append(
             QueueEntry(person, shown.name, shown.phone_hint, shown.pack, shown.state, why)
         )
-    until = packs.until(pack).isoformat() if packs and pack and older else ""
+    # Nobody is searched with a pack that is not here, or not in that version, nor after the grace.
+    until = packs.until(pack).isoformat() if packs and pack and packs.older() else ""
     return VisitQueue(pack, until, len(everybody), tuple(entries))

@@ -168,7 +168,9 @@ class VisionRoom:
             raise SetupError(
                 "The installed model pack is of another version than the people enrolled with it.",
                 code="pack_version_differs",
-                mend=f"Install {pack} again; people of another version must enrol anew.",
+                mend=f"Go back to the program that came with {pack}, or go on with {found.id} by"
+                f" `smiletill models use {found.name}`: people of {pack} then pay by number and PIN"
+                " until they are erased and enrolled anew.",
             )
         return found
 

@@ -118,13 +118,14 @@ def test_people_of_the_old_pack_are_searched_for_the_grace_period(shop):
 
 
 def test_an_old_pack_that_is_gone_cannot_be_searched_with(shop):
-    """Its people are on the queue all the same."""
+    """Its people are on the queue all the same, which does not say that they can pay."""
     shop.enrol(1)
     shop.room.name = "mobileface"
     shop.room.gone = {PACK}
 
     assert () == shop.packs.older()
-    assert 1 == shop.ask(ShowQueue()).waiting
+    queue = shop.ask(ShowQueue())
+    assert ("", 1) == (queue.grace_until, queue.waiting)
 
 
 def test_whoever_comes_too_late_is_frozen_and_not_erased(shop):
