@@ -7,7 +7,8 @@ that an attack that is seen later does not count as caught:
 - accepted: would 40.00 be charged without a PIN? Texture, stream, context and light bona fide, and
   a face that blinked or smiled in answer to the question.
 - accepted for a small sum: would 12.50? Texture bona fide, and no layer that called it an attack.
-Neither, once the track has changed, and not before the attack is there: until another face comes,
+Neither, once the track has changed, nor while a face that jumped waits to be compared (a smile or
+a tap counts after that), and not before the attack is there: until another face comes,
 a customer stands there and may pay. The exposure is commanded once, as of a camera that is known
 to follow, but at any moment and not before the colours, as the kiosk does. Turn is shown besides
 and decides nothing: at these sums nobody is asked to turn. Identification, digits and amounts are
@@ -202,7 +203,8 @@ def _watch(take: Take, cues: Cues, pipeline: Pipeline, panel: Panel) -> _Seen:
         if not seen.changed and known not in {None, judgement.track}:
             seen.changed = True
             seen.turned = shot.at_ms > cues.turn_at_ms + TURN_BEGINS_MS
-        if shot.at_ms >= max(cues.smile_at_ms, take.begins_ms):
+        is_asked = shot.at_ms >= max(cues.smile_at_ms, take.begins_ms)
+        if is_asked and not judgement.unsure:
             seen.ask(panel)
     return seen
 

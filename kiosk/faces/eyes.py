@@ -107,6 +107,7 @@ class Eyes:
         self._identified: PersonId | None = None
         self._digits: str | None = None
         self._rejoining = False
+        self._unsure = False
         self._places: OrderedDict[int, tuple[int, Face]] = OrderedDict()
         self._own_tracks: set[int] = set()
         self._stages: defaultdict[str, list[float]] = defaultdict(list)
@@ -131,6 +132,7 @@ class Eyes:
         if self._called_an_attack():
             return self._attack()
         changed = self._identified_track not in {None, judgement.track}
+        self._unsure = judgement.unsure or changed
         if changed and self._rejoining:
             return self._rejoin(progress, judgement.track)
         if progress.state is ProbeState.DECIDED and self._identified_track is None:
@@ -201,6 +203,7 @@ class Eyes:
             hint,
             smile,
             track_changed,
+            self._unsure,
             self._panel.liveness(),
             self._light,
             self._turn,
@@ -220,7 +223,8 @@ class Eyes:
         """Go on after a while without looking, in which the customer typed and looked elsewhere.
 
         A new track is then the same face once it has been identified anew, bona fide and as the
-        same person; until then it cannot smile, and if it is somebody else the track has changed.
+        same person; until then it can neither smile nor tap, and if it is somebody else the
+        track has changed.
         """
         self._rejoining = self._identified_track is not None
 
@@ -234,7 +238,7 @@ class Eyes:
         if same:
             self._identified_track = track
             self._own_tracks.add(track)
-            self._rejoining = False
+            self._rejoining = self._unsure = False
         return self._look(progress, smile=None, track_changed=not same)
 
     def _judge_claimed(self, fused: FusedProbe, digits: str) -> Identification:
@@ -293,6 +297,7 @@ class Eyes:
         self._pipeline.wipe()
         self._panel.wipe()
         self._light = self._turn = self.newest = None
+        self._unsure = False
         self._digits = self._identified = None
         self._places.clear()
         self._own_tracks.clear()

@@ -135,11 +135,13 @@ class AmountShown(Event):
 class SmileSampled(Event):
     """The expression score of the newest frame, 0 to 1; None if it had no usable face.
 
-    `moved` says that this face has been seen to move as no rigid one does (a blink).
+    `moved` says that this face has been seen to move as no rigid one does (a blink); `unsure`, that
+    it may be another face than the one that was identified, and is being compared.
     """
 
     score: float | None
     moved: bool = False
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ class Look:
     """Expression score, 0 to 1; None without a usable face of the payer."""
     track_changed: bool = False
     """The face is not the one that was identified."""
+    unsure: bool = False
+    """It may not be: it is being compared, and until then nobody agrees with it."""
     liveness: Liveness = UNKNOWN_LIVENESS
     """What all PAD layers together say so far."""
     light: LightPlan | None = None
@@ -44,5 +46,5 @@ def meaning(look: Look, phase: Phase, at_ms: int) -> ev.Event | None:
         return ev.TrackChanged(at_ms)
     if phase is Phase.CONFIRMING:
         moved = Layer.MOVEMENT in look.liveness.proven
-        return ev.SmileSampled(at_ms, look.smile, moved=moved)
+        return ev.SmileSampled(at_ms, look.smile, moved=moved, unsure=look.unsure)
     return None

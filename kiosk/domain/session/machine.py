@@ -286,6 +286,8 @@ def _forget_face(session: Session) -> Session:
         turned=None,
         amount_shown=False,
         moved=False,
+        unsure=False,
+        tapped=False,
         pressed_ms=session.now_ms if session.pressed_ms is None else session.pressed_ms,
     )
     return enter(forgotten, Phase.PHONE)
@@ -297,19 +299,32 @@ def _forget_face(session: Session) -> Session:
 def _confirm(session: Session, event: ev.Event) -> Step:
     match event:
         case ev.AmountShown():
-            return dataclasses.replace(session, amount_shown=True, shown_ms=session.now_ms), ()
+            shown = dataclasses.replace(session, amount_shown=True, shown_ms=session.now_ms)
+            return dataclasses.replace(shown, tapped=False), ()
         case ev.SmileSampled(score=score, moved=moved) if session.amount_shown:
-            gauge = session.gauge.after(score, session.now_ms, session.smile_rule)
-            session = dataclasses.replace(session, gauge=gauge, moved=session.moved or moved)
+            gauge = session.gauge.after(
+                None if event.unsure else score, session.now_ms, session.smile_rule
+            )
+            session = dataclasses.replace(
+                session, gauge=gauge, moved=session.moved or moved, unsure=event.unsure
+            )
+            if session.tapped and not session.unsure:
+                return _tap(session)
             if gauge.held(session.smile_rule) >= 1.0:
                 alive = gauge.answers(session.shown_ms, session.smile_rule)
                 return _agree(session, ConsentKind.SMILE, alive=alive)
             return session, ()
+        case ev.Tapped() if session.amount_shown and session.unsure:
+            return dataclasses.replace(session, tapped=True), ()
         case ev.Tapped() if session.amount_shown:
-            alive = session.moved or Layer.MOVEMENT in session.liveness.proven
-            return _agree(session, ConsentKind.TAP, alive=alive)
+            return _tap(session)
         case _:
             return session, ()
+
+
+def _tap(session: Session) -> Step:
+    alive = session.moved or Layer.MOVEMENT in session.liveness.proven
+    return _agree(session, ConsentKind.TAP, alive=alive)
 
 
 def _agree(session: Session, consent: ConsentKind, *, alive: bool) -> Step:
@@ -318,7 +333,8 @@ def _agree(session: Session, consent: ConsentKind, *, alive: bool) -> Step:
         asked = want(session, rows_for_stillness(session.order.amount, session.policy))
         if open_factors(asked):
             # The amount is shown anew, so that the consent is to what is seen then.
-            return go_on(dataclasses.replace(asked, amount_shown=False, gauge=SmileGauge()))
+            anew = dataclasses.replace(asked, amount_shown=False, tapped=False)
+            return go_on(dataclasses.replace(anew, gauge=SmileGauge()))
     return _send(session, consent)
 
 

@@ -111,6 +111,10 @@ class Session:
     """When it was."""
     moved: bool = False
     """The face has moved as no mask does."""
+    unsure: bool = False
+    """The newest frame may show another face; it is being compared."""
+    tapped: bool = False
+    """The button was pressed meanwhile, which counts once the face is known to be the same."""
     gauge: SmileGauge = field(default_factory=SmileGauge)
     consent: ConsentKind | None = None
     sent: bool = False

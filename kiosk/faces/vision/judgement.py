@@ -30,6 +30,8 @@ class FrameJudgement:
         pad_score: Bona fide score of this frame, 0 to 1; None when PAD did not run on it.
         smile_score: 0 to 1; None without a good face, or when the pack has no such network.
         embedding: float32, length 1; None on frames that are not due.
+        unsure: Whether it may be another face than the track's: it jumped, and has not been
+            compared yet.
         grey: The aligned face without colours, 112 x 112; None without a face.
         stages_ms: Time spent in each stage that ran.
     """
@@ -43,6 +45,7 @@ class FrameJudgement:
     pad_score: float | None = None
     smile_score: float | None = None
     embedding: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
+    unsure: bool = False
     grey: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
     stages_ms: Mapping[str, float] = field(
         default_factory=lambda: MappingProxyType({}), compare=False

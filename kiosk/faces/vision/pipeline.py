@@ -179,6 +179,7 @@ class Pipeline:
             pad_score=pad_score,
             smile_score=smile_score,
             embedding=embedding,
+            unsure=self._tracker.is_unsure,
             grey=grey,
             stages_ms=clock.report(),
         )

@@ -59,6 +59,31 @@ def test_smile_counts_only_as_a_change_after_the_amount() -> None:
     assert effects[-1] == fx.Authorise(ANNE, Basis.FACE, ConsentKind.SMILE, None)
 
 
+def test_a_tap_beside_a_face_that_is_not_sure_waits_until_it_is() -> None:
+    """Who steps in and taps charges nobody: the face is compared first, and may be another."""
+    unsure = [ev.SmileSampled(500, None, unsure=True), ev.Tapped(520)]
+    session, effects = play(*up_to_confirming(), *unsure)
+    assert session.phase is Phase.CONFIRMING
+    assert fx.ShowAmount() in effects
+
+    known, paid = play(*up_to_confirming(), *unsure, ev.SmileSampled(560, 0.1))
+    assert known.consent is ConsentKind.TAP
+    assert paid[-1] == fx.Authorise(ANNE, Basis.FACE, ConsentKind.TAP, None)
+
+    other, unpaid = play(*up_to_confirming(), *unsure, ev.TrackChanged(560))
+    assert (other.outcome, other.reason) == (Outcome.NOT_PAID, "person_changed")
+    assert not any(isinstance(effect, fx.Authorise) for effect in unpaid)
+
+
+def test_a_smile_of_a_face_that_is_not_sure_counts_for_nothing() -> None:
+    """However long it lasts; a new one, once the face is known, does."""
+    neutral = ev.SmileSampled(500, 0.1)
+    unsure = [ev.SmileSampled(at, 0.9, unsure=True) for at in range(600, 1_400, 100)]
+    session, _ = play(*up_to_confirming(), neutral, *unsure)
+
+    assert session.phase is Phase.CONFIRMING
+
+
 def test_smile_must_last() -> None:
     """Half a second less a frame is not consent, and a lost face starts the gesture over."""
     neutral = ev.SmileSampled(500, 0.1)

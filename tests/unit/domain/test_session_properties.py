@@ -69,7 +69,9 @@ makers = st.one_of(
     st.builds(lambda f: lambda at: ev.FactsArrived(at, f), st.none() | facts),
     st.just(lambda at: ev.AmountShown(at)),
     st.builds(
-        lambda s: lambda at: ev.SmileSampled(at, s), st.none() | st.sampled_from([0.0, 0.5, 1.0])
+        lambda s, unsure: lambda at: ev.SmileSampled(at, s, unsure=unsure),
+        st.none() | st.sampled_from([0.0, 0.5, 1.0]),
+        st.booleans(),
     ),
     st.just(lambda at: ev.Tapped(at)),
     st.just(lambda at: ev.Declined(at)),

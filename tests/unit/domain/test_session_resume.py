@@ -1,5 +1,7 @@
 """A session that is taken up after an interruption, and what a look means in each phase."""
 
+import dataclasses
+
 import pytest
 
 from kiosk.domain.evidence import PadVerdict
@@ -58,6 +60,8 @@ def test_what_a_look_means_depends_on_the_phase():
 
     assert meaning(plain, Phase.CONFIRMING, 5) == ev.SmileSampled(5, 0.7)
     assert meaning(plain, Phase.FACTS, 5) is None
+    unsure = dataclasses.replace(plain, smile=None, unsure=True)
+    assert meaning(unsure, Phase.CONFIRMING, 5) == ev.SmileSampled(5, None, unsure=True)
     assert isinstance(meaning(plain, Phase.PROBING, 5), ev.Probed)
     assert isinstance(meaning(attack, Phase.CONFIRMING, 5), ev.Probed)
     assert meaning(other, Phase.FACTS, 5) == ev.TrackChanged(5)

@@ -124,8 +124,9 @@ def test_only_who_was_identified_can_be_asked(kind):
     pipeline.track = 2
     look = watch(seeing, 1, 8)
     assert not look.track_changed
+    assert look.unsure
     assert not seeing.can_turn(1_080)
-    watch(seeing, 8, 9)
+    assert not watch(seeing, 8, 9).unsure
     assert seeing.can_turn(2_040)
 
 

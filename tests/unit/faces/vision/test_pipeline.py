@@ -134,6 +134,7 @@ def test_nobody_agrees_with_a_face_that_jumped_before_it_is_compared(pipeline, p
     assert {j.track for j in (*jumped, compared)} == {first.track}
     assert [(j.reason, j.smile_score) for j in jumped] == [(None, None)] * 4
     assert compared.smile_score is not None
+    assert [j.unsure for j in (first, *jumped, compared)] == [False, *[True] * 4, False]
 
 
 def test_a_blurred_face_is_refused_but_checked_for_life(pipeline, portrait):
