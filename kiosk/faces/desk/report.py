@@ -12,6 +12,7 @@ from __future__ import annotations
 from kiosk.domain.errors import BadInputError
 from kiosk.domain.ids import PayerAlias, PersonId
 from kiosk.faces.desk import look_alikes
+from kiosk.faces.desk.importing import IMPORTED
 from kiosk.faces.desk.ports import DeskTools
 from kiosk.faces.desk.rights import known, let_search
 from kiosk.faces.vault.records import LOOK_ALIKES_MAX, PersonState
@@ -115,7 +116,12 @@ def _bind(tools: DeskTools, *pair: PersonId | None) -> tuple[PersonId, ...]:
         before = tools.vault.get(person)
         others = [it for it in people if it != person and it not in before.look_alikes]
         linked = (*others, *before.look_alikes)[:LOOK_ALIKES_MAX]
-        tools.vault.amend(person, pin_always=WRONG_PERSON, look_alikes=linked)
+        # Who was imported keeps that mark, which the end of the report must not take away before
+        # they were seen live; from then on it is the link that binds them.
+        keeps = before.pin_always == IMPORTED and bool(linked)
+        tools.vault.amend(
+            person, pin_always=IMPORTED if keeps else WRONG_PERSON, look_alikes=linked
+        )
         if before.state is PersonState.ACTIVE:
             let_search(tools, person)  # anew, so that it tells from now on that a PIN is needed
     return people

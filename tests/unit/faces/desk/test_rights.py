@@ -9,6 +9,7 @@ from kiosk.domain.ids import OrderId, PersonId
 from kiosk.domain.mandate import DEFAULT_LIMITS, MandateLimits
 from kiosk.domain.money import Money
 from kiosk.domain.order import Outcome
+from kiosk.faces.desk.importing import IMPORTED
 from kiosk.faces.desk.rights import staff_word
 from kiosk.faces.desk.roles import role_for
 from kiosk.faces.vault.records import PersonState
@@ -294,6 +295,22 @@ def test_a_twin_keeps_the_pin_when_a_report_is_lifted(shop, ada):
         assert shop.do(LiftReport(one)) == ReportLifted(one, pin_always="look_alike")
         kept = shop.vault.get(one)
         assert (kept.pin_always, kept.look_alikes) == ("look_alike", (other,))
+
+
+def test_a_report_does_not_make_an_imported_person_one_who_was_seen_live(shop, ada):
+    """Nobody is let off the PIN by a report's end who has only been seen in pictures."""
+    bob = shop.enrol(2)
+    shop.vault.amend(bob, pin_always=IMPORTED)
+    shop.pay(ada, "o1")
+    told = shop.do(ReportWrong(OrderId("o1"), ada, bob))
+    assert told.frozen == (ada, bob)
+    shop.room.ask(CloseRefund(told.refund.number, done=True, staff="ann"), TILL)
+
+    assert shop.do(LiftReport(bob)).reason == "not_reported"
+    assert shop.vault.get(bob).look_alikes == (ada,)
+    assert shop.do(LiftReport(ada)) == ReportLifted(ada)
+    kept = shop.vault.get(bob)
+    assert (kept.pin_always, kept.look_alikes) == (IMPORTED, ())
 
 
 def test_only_a_manager_lifts_a_report():
