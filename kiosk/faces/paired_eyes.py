@@ -128,8 +128,12 @@ class PairedEyes(Eyes):
         if not told:
             return None
         told.sort(key=lambda pair: -_RANK[pair[0].decision])
-        best, self._chosen = told[0]
-        return _nobody(best) if _contested([verdict for verdict, _ in told]) else best
+        best, chosen = told[0]
+        if _contested([verdict for verdict, _ in told]):
+            # Asked again, both are asked again: one alone would name its own.
+            return _nobody(best)
+        self._chosen = chosen
+        return best
 
     def look_again(self) -> None:
         """Go on after a while without looking."""

@@ -214,9 +214,10 @@ def _claim(session: Session, verdict: Identification | None) -> Step:
     if verdict is None or not same:
         return _wrong(session, Phase.DIGITS, "digits_wrong")
     match verdict.decision:
-        case Decision.UNKNOWN | Decision.NEEDS_DIGITS:
+        case Decision.UNKNOWN | Decision.NEEDS_DIGITS | Decision.AMBIGUOUS:
+            # Ambiguous after digits: two packs name two people, so nobody is named.
             return _wrong(session, Phase.DIGITS, "digits_wrong")
-        case Decision.NEEDS_DIGITS_AND_PIN | Decision.AMBIGUOUS:
+        case Decision.NEEDS_DIGITS_AND_PIN:
             row = Requirement(Factor.PIN, "face_in_doubt")
             return _found(want(dataclasses.replace(session, claimed=True), (row,)), verdict)
         case Decision.IDENTIFIED:

@@ -187,6 +187,18 @@ def test_deep_doubt_asks_for_digits_and_pin() -> None:
     assert effects[-1] == fx.Authorise(ANNE, Basis.FACE, ConsentKind.TAP, "t")
 
 
+def test_digits_that_two_packs_give_to_two_people_name_nobody() -> None:
+    """They are asked for again, as wrong ones are."""
+    session, _ = play(
+        ev.Pressed(0),
+        probed(1_300, Decision.NEEDS_DIGITS),
+        ev.DigitsTyped(2_000, "4711"),
+        ev.Claimed(2_010, verdict(Decision.AMBIGUOUS)),
+    )
+
+    assert (session.phase, session.refusal, session.person) == (Phase.DIGITS, "digits_wrong", None)
+
+
 def test_digits_of_somebody_else_are_wrong() -> None:
     """Digits that find another person than the face found do not switch the payer."""
     big = dataclasses.replace(ORDER, amount=Money(3_000))

@@ -92,7 +92,11 @@ FITTING = {
         lambda at: ev.Probed(at, PadVerdict.UNDECIDED, good),
     ],
     Phase.DIGITS: [lambda at: ev.DigitsTyped(at, "4711")],
-    Phase.CLAIMING: [lambda at: ev.Claimed(at, good), lambda at: ev.Claimed(at, doubt)],
+    Phase.CLAIMING: [
+        lambda at: ev.Claimed(at, good),
+        lambda at: ev.Claimed(at, doubt),
+        lambda at: ev.Claimed(at, verdict(Decision.AMBIGUOUS)),
+    ],
     Phase.FACTS: [lambda at: ev.FactsArrived(at, FACTS)],
     Phase.PIN: [lambda at: ev.PinTyped(at, "135790")],
     Phase.PHONE: [lambda at: ev.PhoneTyped(at, "1", "2")],

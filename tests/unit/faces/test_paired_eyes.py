@@ -87,7 +87,8 @@ def test_two_who_are_clear_at_once_are_nobody():
         [ScriptedEyes(look(UNKNOWN), claimed=ANN), ScriptedEyes(look(UNKNOWN), claimed=BEN)]
     )
     paired.look(None)
-    assert paired.claim("1234").person is None
+    for _ in range(2):
+        assert paired.claim("1234").person is None
 
 
 def test_a_verdict_waits_for_the_other_pack_for_a_second():
