@@ -43,8 +43,10 @@ class SmileRule:
     gap_ms_max: int = 400
     """Longest silence between two scores; a longer one is a lost face."""
     alive_min: float = 0.75
-    """Score that a smile must have reached to be a sign of life. Simulated people keep .77 and
-    more for half a second; a mask that is turned wavers between .3 and .66."""
+    """Score that a smile must keep, for `alive_ms`, to be a sign of life. Simulated people keep .77
+    and more for half a second; a mask that is turned wavers between .3 and .89."""
+    alive_ms: int = 300
+    """A mask that was turned kept it for 200 ms once; a smile takes some 100 ms to come up."""
     reaction_ms_min: int = 200
     """A smile that begins sooner after the amount appeared was not an answer to it: simple visual
     reactions take 200 ms and more. It still is a consent, but no sign of life."""
@@ -57,28 +59,37 @@ class SmileGauge:
     last_at_ms: int | None = None
     neutral_seen: bool = False
     smiling_since_ms: int | None = None
-    most: float = 0.0
-    """Highest score of this smile."""
+    clear_since_ms: int | None = None
+    """Since when every frame's score has been clear enough for a sign of life."""
 
     def after(self, score: float | None, at_ms: int, rule: SmileRule) -> SmileGauge:
         """Take one more expression score (None: no face in this frame) and return the new gauge."""
         lost = self.last_at_ms is not None and at_ms - self.last_at_ms > rule.gap_ms_max
         seen = SmileGauge() if lost else self
         if score is None:
-            return seen
+            return dataclasses.replace(seen, clear_since_ms=None)
         if score <= rule.neutral_max:
             return SmileGauge(at_ms, neutral_seen=True)
         if score >= rule.smiling_min and seen.neutral_seen:
             since = at_ms if seen.smiling_since_ms is None else seen.smiling_since_ms
-            most = max(score, seen.most)
-            return dataclasses.replace(seen, last_at_ms=at_ms, smiling_since_ms=since, most=most)
-        return dataclasses.replace(seen, last_at_ms=at_ms, smiling_since_ms=None, most=0.0)
+            clear = at_ms if seen.clear_since_ms is None else seen.clear_since_ms
+            return dataclasses.replace(
+                seen,
+                last_at_ms=at_ms,
+                smiling_since_ms=since,
+                clear_since_ms=clear if score >= rule.alive_min else None,
+            )
+        return dataclasses.replace(
+            seen, last_at_ms=at_ms, smiling_since_ms=None, clear_since_ms=None
+        )
 
     def answers(self, shown_ms: int, rule: SmileRule) -> bool:
         """Say whether it is a clear smile, begun no sooner after the amount than people react."""
-        since = self.smiling_since_ms
-        in_time = since is not None and since - shown_ms >= rule.reaction_ms_min
-        return in_time and self.most >= rule.alive_min
+        since, clear = self.smiling_since_ms, self.clear_since_ms
+        if since is None or clear is None or self.last_at_ms is None:
+            return False
+        in_time = since - shown_ms >= rule.reaction_ms_min
+        return in_time and self.last_at_ms - clear >= rule.alive_ms
 
     def held(self, rule: SmileRule) -> float:
         """Tell how much of the hold has been reached, 0 to 1; at 1 the customer has agreed."""

@@ -107,6 +107,9 @@ def _interruption(session: Session, event: ev.Event) -> tuple[Outcome, str] | No
         case ev.CameraFailed(code=code) if session.phase is Phase.PROBING:
             # A face that was already judged stays judged; what is missing is only the gesture.
             ending = Outcome.NOT_PAID, code
+        case ev.CameraFailed(code=code) if session.phase is Phase.CONFIRMING and session.unsure:
+            # Whose face it is can no longer be told.
+            ending = Outcome.NOT_PAID, code
         case ev.Probed(pad=PadVerdict.ATTACK, hint=hint) if session.camera_on:
             ending = Outcome.NOT_PAID, hint if hint in PAD_CODES else "pad_texture"
         case ev.TrackChanged() if session.camera_on:

@@ -23,7 +23,7 @@ from kiosk.domain.evidence import Reason
 from kiosk.faces.opencv import cv2
 from kiosk.faces.vision.detector import Detector
 from kiosk.faces.vision.encoder import Encoder, align
-from kiosk.faces.vision.expression import SmileScorer
+from kiosk.faces.vision.expression import Facing, SmileScorer
 from kiosk.faces.vision.judgement import FrameJudgement
 from kiosk.faces.vision.learned_quality import LearnedQuality
 from kiosk.faces.vision.pad.passive import PassivePad
@@ -91,6 +91,7 @@ class Pipeline:
             else LearnedQuality(pack.quality, least=pack_threshold(pack, "quality_min"))
         )
         self._tracker = Tracker(self._limits.track)
+        self._facing = Facing()
         self._encoded_ms: int | None = None
         self._counted_ms: int | None = None
         self._pad_ms: int | None = None
@@ -158,6 +159,10 @@ class Pipeline:
             reason = Reason.POOR_PICTURE
         if reason is None:
             smile_score = self._smile_of(grey, clock)
+            if smile_score is not None and not self._facing.counts(
+                smile_score, quality.nose_offset
+            ):
+                smile_score = None
             embedding = self._embedding_of(aligned, clock) if due else None
             if embedding is not None and not self._tracker.recognise(embedding):
                 # The first of a new track, or a frame left out; its PAD score goes with it.
@@ -195,6 +200,7 @@ class Pipeline:
             at_ms=frame.at_ms,
             track=self._tracker.track,
             reason=reason,
+            unsure=self._tracker.is_unsure,
             stages_ms=clock.report(),
         )
 
@@ -243,6 +249,7 @@ class Pipeline:
 
     def _change_face(self) -> None:
         self._encoded_ms = self._counted_ms = self._pad_ms = None
+        self._facing.forget()
         if self._learned is not None:
             self._learned.forget()
 

@@ -74,6 +74,9 @@ def test_a_tap_beside_a_face_that_is_not_sure_waits_until_it_is() -> None:
     assert (other.outcome, other.reason) == (Outcome.NOT_PAID, "person_changed")
     assert not any(isinstance(effect, fx.Authorise) for effect in unpaid)
 
+    blind, _ = play(*up_to_confirming(), *unsure, ev.CameraFailed(560, "camera_unplugged"))
+    assert (blind.outcome, blind.reason) == (Outcome.NOT_PAID, "camera_unplugged")
+
 
 def test_a_smile_of_a_face_that_is_not_sure_counts_for_nothing() -> None:
     """However long it lasts; a new one, once the face is known, does."""

@@ -129,6 +129,9 @@ STILL = ev.SmileSampled(600, 0.1)
 MOVED = ev.SmileSampled(600, 0.1, moved=True)
 
 
+WAVERING = (0.65, 0.8, 0.9, 0.79, 0.67, 0.77)
+
+
 def smiled(since_ms, score=0.9):
     return [ev.SmileSampled(at, score) for at in range(since_ms, since_ms + 501, 100)]
 
@@ -139,8 +142,14 @@ def smiled(since_ms, score=0.9):
         [STILL, ev.Tapped(900)],
         [ev.SmileSampled(450, 0.1), *smiled(500)],
         [STILL, *smiled(700, 0.65)],
+        [STILL, *(ev.SmileSampled(700 + 100 * k, s) for k, s in enumerate(WAVERING))],
     ],
-    ids=["the button", "a smile sooner than anybody can react", "a mask that is turned"],
+    ids=[
+        "the button",
+        "a smile sooner than anybody can react",
+        "a mask that is turned",
+        "one whose mouth wavers higher",
+    ],
 )
 def test_a_face_that_did_not_move_is_asked_for_the_pin(consent):
     """A mask is lit like a face: above the lowered sum the light alone is not enough."""

@@ -70,7 +70,11 @@ class MovementLayer:
         """Take one more frame."""
         self._blink.add(sight)
         asked, rule = self._asked_ms, self._rule
-        if asked is None or sight.smile_score is None or self._done:
+        if asked is None or self._done:
+            return
+        if sight.smile_score is None:
+            # No face to read, or one that turned away: what is held is held on every frame.
+            self._since_ms = None
             return
         after_ms = sight.at_ms - asked
         if sight.smile_score <= rule.neutral_max:
@@ -84,6 +88,9 @@ class MovementLayer:
                     self._neutral, self._since_ms = False, None
             elif sight.at_ms - self._since_ms >= rule.hold_ms:
                 self._done = True
+        else:
+            # A mask that is turned wavers around a smile, and keeps none.
+            self._since_ms = None
 
     def report(self) -> LayerReport:
         """Say what the face did."""

@@ -426,7 +426,17 @@ def test_a_smile_after_the_question_is_an_answer():
     assert (report.verdict, report.score) == (LayerVerdict.BONA_FIDE, 500.0)
 
 
-@pytest.mark.parametrize("scores", [[0.9] * 30, [0.1] * 6 + [0.9] * 10, [0.1] * 30, [0.1, 0.9] * 9])
+@pytest.mark.parametrize(
+    "scores",
+    [
+        [0.9] * 30,
+        [0.1] * 6 + [0.9] * 10,
+        [0.1] * 30,
+        [0.1, 0.9] * 9,
+        [0.1] * 10 + [0.9, 0.9, 0.7] * 5,
+        [0.1] * 10 + [0.9, 0.9, None] * 5,
+    ],
+)
 def test_other_faces_have_not_answered(scores):
     """A smile that was there, came sooner than anybody can, never came, or did not last."""
     assert smiled(scores).report().verdict is LayerVerdict.UNDECIDED

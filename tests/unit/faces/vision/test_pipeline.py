@@ -128,6 +128,7 @@ def test_nobody_agrees_with_a_face_that_jumped_before_it_is_compared(pipeline, p
         pipeline.judge(Frame(nearer.copy(), 0, at_ms, is_steady=False))
         for at_ms in (33, 67, 100, 133)
     ]
+    hidden = judged(pipeline, np.full_like(nearer, 90), 150)
     compared = judged(pipeline, nearer, 167)
 
     assert first.smile_score is not None
@@ -135,6 +136,8 @@ def test_nobody_agrees_with_a_face_that_jumped_before_it_is_compared(pipeline, p
     assert [(j.reason, j.smile_score) for j in jumped] == [(None, None)] * 4
     assert compared.smile_score is not None
     assert [j.unsure for j in (first, *jumped, compared)] == [False, *[True] * 4, False]
+    assert hidden.face is None
+    assert hidden.unsure
 
 
 def test_a_blurred_face_is_refused_but_checked_for_life(pipeline, portrait):
