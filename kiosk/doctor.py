@@ -35,6 +35,7 @@ LIBRARIES: Final = (
     "matplotlib",
     "msgspec",
     "numpy",
+    "onnx",
     "onnxruntime",
     "PySide6",
     "reportlab",
