@@ -19,10 +19,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from encoder_net import TEACHER_SCALES, Encoder, lifted
+from encoder_net import Encoder, lifted
 from metrics import report
 from torch.nn import functional
-from train_encoder import BATCH, MIXED, Run, as_input, export
+from train_encoder import MIXED, Run, as_input, export, far_from_hints, learn
 
 from data import ALIGNED, SEED, TEMPLATE, similarity
 
@@ -96,10 +96,8 @@ def refine(run: Run, told: np.ndarray, minutes: float, rate: float) -> Encoder:
     groups = [{"params": list(net.parameters()), "lr": rate}]
     mean, checked = np.zeros(3), time.time()
     for step in run.loop(minutes, groups):
-        rows = run.faces.next_rows(BATCH)
-        crops = [run.faces.mixed(r) for r in rows[:MIXED]]
-        crops += [run.faces.lit(run.faces.moved(r)) for r in rows[MIXED:]]
-        crops = lifted(np.stack(crops))
+        rows, crops = run.faces.next_crops()
+        crops = lifted(crops)
         *said, made = run.teacher(crops[:MIXED], taps=True)
         mirrored = np.ascontiguousarray(crops[:MIXED, :, ::-1])
         made = functional.normalize(made) + functional.normalize(
@@ -107,15 +105,7 @@ def refine(run: Run, told: np.ndarray, minutes: float, rate: float) -> Encoder:
         )
         goal = torch.cat([functional.normalize(made), torch.from_numpy(told[rows[MIXED:]])])
         *stages, x = net.folded_stages(as_input(crops))
-        hint = sum(
-            (mine[:MIXED] - y / scale).pow(2).mean() / (y / scale).var((0, 2, 3)).mean()
-            for mine, y, scale in zip(stages[1:], said[1:], TEACHER_SCALES[1:])
-        )
-        mine = functional.normalize(x)
-        near = (1 - (mine * goal).sum(1)).mean()
-        alike = (mine @ mine.T - goal @ goal.T).pow(2).mean()
-        (near * 4 + alike * 20 + hint * HINT).backward()
-        now = np.array([near.item(), alike.item(), hint.item()])
+        now = learn(x, goal, far_from_hints(stages, said), HINT)
         mean = now if step == 0 else 0.98 * mean + 0.02 * now
         average(kept, net, step)
         if step % 50 == 49:

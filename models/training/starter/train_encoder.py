@@ -113,9 +113,35 @@ class Faces:
             mask = cv2.GaussianBlur(mask, (0, 0), 4)
         return self.lit((one * mask + two * (1 - mask)).astype(np.uint8))
 
+    def next_crops(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the next `BATCH` faces and crops of them; the first `MIXED` are blended."""
+        rows = self.next_rows(BATCH)
+        crops = [self.mixed(row) for row in rows[:MIXED]]
+        crops += [self.lit(self.moved(row)) for row in rows[MIXED:]]
+        return rows, np.stack(crops)
+
     def clean(self, rows: np.ndarray, own: bool) -> np.ndarray:
         points = self.b if own else self.a
         return np.stack([aligned(self.images[row], points[row]) for row in rows])
+
+
+def far_from_hints(stages: list[torch.Tensor], said: list[torch.Tensor]) -> torch.Tensor:
+    """Return how far the blended faces' stages are from what the teacher says after each block."""
+    return sum(
+        (mine[:MIXED] - y / scale).pow(2).mean() / (y / scale).var((0, 2, 3)).mean()
+        for mine, y, scale in zip(stages[1:], said[1:], TEACHER_SCALES[1:])
+    )
+
+
+def learn(
+    answers: torch.Tensor, goal: torch.Tensor, hint: torch.Tensor, hint_weight: float
+) -> np.ndarray:
+    """Take the gradients of a batch; return how far from the goal, from its likenesses, hints."""
+    mine = functional.normalize(answers)
+    near = (1 - (mine * goal).sum(1)).mean()
+    alike = (mine @ mine.T - goal @ goal.T).pow(2).mean()
+    (near * 4 + alike * 20 + hint * hint_weight).backward()
+    return np.array([near.item(), alike.item(), hint.item()])
 
 
 def as_input(crops: np.ndarray) -> torch.Tensor:
@@ -263,10 +289,7 @@ class Run:
         groups = [{"params": [p for part in late for p in part.parameters()], "lr": rate}]
         mean, eaten = np.zeros(3), time.time()
         for step in self.loop(minutes, groups):
-            rows = self.faces.next_rows(BATCH)
-            crops = [self.faces.mixed(r) for r in rows[:MIXED]]
-            crops += [self.faces.lit(self.faces.moved(r)) for r in rows[MIXED:]]
-            crops = np.stack(crops)
+            rows, crops = self.faces.next_crops()
             *said, told = self.teacher(crops[:MIXED], taps=not frozen)
             told = functional.normalize(told)
             goal = torch.cat([told, torch.from_numpy(self.faces.target[rows[MIXED:]])])
@@ -280,15 +303,8 @@ class Run:
                 hint = torch.zeros(())
             else:
                 *stages, x = net.folded_stages(x)
-                hint = sum(
-                    (mine[:MIXED] - y / scale).pow(2).mean() / (y / scale).var((0, 2, 3)).mean()
-                    for mine, y, scale in zip(stages[1:], said[1:], TEACHER_SCALES[1:])
-                )
-            mine = functional.normalize(x)
-            near = (1 - (mine * goal).sum(1)).mean()
-            alike = (mine @ mine.T - goal @ goal.T).pow(2).mean()
-            (near * 4 + alike * 20 + hint * HINT).backward()
-            now = np.array([near.item(), alike.item(), hint.item()])
+                hint = far_from_hints(stages, said)
+            now = learn(x, goal, hint, HINT)
             mean = now if step == 0 else 0.98 * mean + 0.02 * now
             if step % 100 == 99:
                 self.say(name, step + 1, mean.round(5))
