@@ -70,17 +70,13 @@ class SmileGauge:
             return dataclasses.replace(seen, clear_since_ms=None)
         if score <= rule.neutral_max:
             return SmileGauge(at_ms, neutral_seen=True)
-        if score >= rule.smiling_min and seen.neutral_seen:
-            since = at_ms if seen.smiling_since_ms is None else seen.smiling_since_ms
-            clear = at_ms if seen.clear_since_ms is None else seen.clear_since_ms
-            return dataclasses.replace(
-                seen,
-                last_at_ms=at_ms,
-                smiling_since_ms=since,
-                clear_since_ms=clear if score >= rule.alive_min else None,
-            )
+        smiles = score >= rule.smiling_min and seen.neutral_seen
+        is_clear = smiles and score >= rule.alive_min
         return dataclasses.replace(
-            seen, last_at_ms=at_ms, smiling_since_ms=None, clear_since_ms=None
+            seen,
+            last_at_ms=at_ms,
+            smiling_since_ms=_since(seen.smiling_since_ms, at_ms) if smiles else None,
+            clear_since_ms=_since(seen.clear_since_ms, at_ms) if is_clear else None,
         )
 
     def answers(self, shown_ms: int, rule: SmileRule) -> bool:
@@ -96,3 +92,7 @@ class SmileGauge:
         if self.smiling_since_ms is None or self.last_at_ms is None:
             return 0.0
         return min(1.0, (self.last_at_ms - self.smiling_since_ms) / rule.hold_ms)
+
+
+def _since(before_ms: int | None, at_ms: int) -> int:
+    return at_ms if before_ms is None else before_ms

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kiosk.domain.consent import SmileRule
 from kiosk.faces.opencv import cv2
 from kiosk.faces.vision.runtime import SingleNetwork
 
@@ -23,8 +24,8 @@ TURN_MAX = 0.1
 """Eye distances by which the nose may lie elsewhere than when the mouth was last at rest: about 7
 degrees of yaw. Simulated people who smile stay within .06 or so; a mask whose turned mouth scored
 .75 to .89 had gone on by .10 to .18."""
-REST_MAX = 0.4
-"""Score up to which a mouth is at rest, as `kiosk.domain.consent.SmileRule.neutral_max`."""
+REST_MAX = SmileRule().neutral_max
+"""Score up to which a mouth is at rest: one that does not smile."""
 
 
 class Facing:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kiosk.domain.consent import SmileRule
 from kiosk.domain.pad import Layer, LayerReport, LayerVerdict
 from kiosk.faces.vision.pad.blink import BlinkWatch
 
@@ -20,16 +21,17 @@ if TYPE_CHECKING:
     from kiosk.faces.vision.pad.sight import Sight
 
 
+_CONSENT = SmileRule()
+
+
 @dataclass(frozen=True, slots=True)
 class MovementRule:
     """A smile that answers a prompt."""
 
-    smiling_min: float = 0.75
-    neutral_max: float = 0.4
-    """As `alive_min` and `neutral_max` of `kiosk.domain.consent.SmileRule`, which says where they
-    come from."""
-    reaction_ms_min: int = 200
-    """Simple visual reactions take 200 ms and more; muscles come on top."""
+    smiling_min: float = _CONSENT.alive_min
+    neutral_max: float = _CONSENT.neutral_max
+    reaction_ms_min: int = _CONSENT.reaction_ms_min
+    """As the consent has them, which says where they come from."""
     hold_ms: int = 450
     answer_ms_max: int = 8_000
     """Longest wait that still counts as an answer."""
