@@ -18,7 +18,7 @@ from __future__ import annotations
 import enum
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING, Protocol
 
@@ -110,7 +110,7 @@ class _Command:
 
     number: int
     at_ms: int
-    done_ms: int | None = field(default=None)
+    done_ms: int | None = None
 
 
 class Watching(Protocol):
@@ -188,13 +188,15 @@ class ExposureKeeper:
 
     def before(self, frame: Frame) -> Frame:
         """Take a new frame; return it as it is to be looked at."""
+        if self._camera is None:
+            return frame
         if self._began_ms is None:
             self._began_ms = frame.at_ms
         self._take_answer(frame.at_ms)
         level = float(frame.image[4::11, 5::13, 1].mean())
         changing = self._command is not None or self._phase in {Phase.LOWERED, Phase.RETURNING}
         # A face that is about to be mended does not look as it will then: it does not count yet.
-        unsteady = changing or (self._to_be_mended and self._camera is not None)
+        unsteady = changing or self._to_be_mended
         self._levels.append(max(1.0, level))
         self._recent.append((frame.at_ms, self._levels[-1]))
         return replace(frame, is_steady=False) if unsteady else frame
@@ -202,7 +204,7 @@ class ExposureKeeper:
     def after(self, judgement: FrameJudgement) -> None:
         """Be told what a frame was worth, and command what follows."""
         now_ms = judgement.at_ms
-        if self._camera is None or self._metering.has_given_up:
+        if self._camera is None:
             return
         if judgement.face is not None and self._face_ms is None:
             self._face_ms = now_ms
@@ -267,11 +269,9 @@ class ExposureKeeper:
             return self._levels[-1] if judgement.reason is Reason.TOO_DARK else None
         if quality.underexposed > BLACK_SHARE:
             return min(BLACK, quality.luminance)
-        return (
-            max(WHITE, quality.luminance)
-            if quality.overexposed > WHITE_SHARE
-            else (quality.luminance)
-        )
+        if quality.overexposed > WHITE_SHARE:
+            return max(WHITE, quality.luminance)
+        return quality.luminance
 
     # The random change ----------------------------------------------------------------------------
 
