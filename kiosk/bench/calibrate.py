@@ -15,31 +15,18 @@ goes into `pack.toml` by hand, so that a new calibration is a reviewed change.
 
 from __future__ import annotations
 
-import csv
-import math
-import sys
-from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 import numpy as np
-from tqdm import tqdm
 
-from kiosk.faces.camera.folder import FolderCamera
-from kiosk.faces.camera.pictures import read_picture
-from kiosk.faces.camera.port import Frame
+from kiosk.bench.embeddings import PICTURES_PER_PERSON, embed, embed_live, references
+from kiosk.bench.sets import face_pictures
 from kiosk.faces.vision.encoder import pooled
-from kiosk.faces.vision.pipeline import Pipeline, PipelineLimits
 from kiosk.faces.vision.prober import FusionRule
-from kiosk.faces.vision.quality import QualityLimits
 from kiosk.faces.vision.tails import RATES, Scores, TailFit, extended, fit_tail
 from models.manifest import Pack, find_pack
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-PICTURES_PER_PERSON = 8
 LFW_TAIL_SHARE = 1e-3
 NUAA_TAIL_SHARE = 0.1
 """A tenth: eight people give 28 pairs, and a smaller share would hang on one of them."""
@@ -47,59 +34,9 @@ REFERENCE_FRAMES = 16
 SEED = 20261123
 
 
-def lfw_scores(pack: Pack, faces: Path) -> tuple[Scores, int]:
-    """Compare everybody with everybody on LFW; also return pictures that passed no gate."""
-    with (faces / "labels.csv").open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    people: dict[str, list[NDArray[np.float32]]] = defaultdict(list)
-    refused = 0
-    limits = PipelineLimits(
-        quality=QualityLimits(face_width_share_max=math.inf, outside_share_max=math.inf)
-    )
-    with Pipeline(pack, limits=limits) as pipeline:
-        for number, row in enumerate(tqdm(rows, desc="lfw", file=sys.stderr)):
-            if len(people[row["identity"]]) >= PICTURES_PER_PERSON:
-                continue
-            image = read_picture(faces / row["file"])
-            pipeline.wipe()
-            judgement = image is not None and pipeline.judge(Frame(image, number, 0))
-            if not judgement or judgement.embedding is None:
-                refused += 1
-                continue
-            people[row["identity"]].append(judgement.embedding)
-    known = [vectors for vectors in people.values() if vectors]
-    # Probe and reference of one person may be the same picture: only strangers are compared.
-    references = np.stack([pooled(vectors) for vectors in known])
-    matrix = references @ references.T
-    probe, reference = np.triu_indices(len(known), 1)
-    score = matrix[probe, reference].astype(np.float64)
-    return Scores(score, probe, reference, len(known)), refused
-
-
-def nuaa_vectors(
-    pack: Pack, pad: Path, rows: list[dict[str, str]]
-) -> list[tuple[int, list[NDArray[np.float32]]]]:
-    """Return for every live sequence the number of its subject and its embeddings."""
-    subjects = sorted({row["subject"] for row in rows})
-    sequences: list[tuple[int, list[NDArray[np.float32]]]] = []
-    with Pipeline(pack) as pipeline:
-        for row in tqdm(rows, desc="nuaa", file=sys.stderr):
-            pipeline.wipe()
-            vectors = []
-            with FolderCamera(pad / "client" / row["sequence"]) as camera:
-                for frame in camera.frames():
-                    judgement = pipeline.judge(frame)
-                    if judgement.embedding is not None:
-                        vectors.append(judgement.embedding)
-            sequences.append((subjects.index(row["subject"]), vectors))
-    return sequences
-
-
 def nuaa_scores(pack: Pack, pad: Path) -> Scores:
     """Compare probes of three frames with other people's references on NUAA's live sequences."""
-    with (pad / "sequences.csv").open(encoding="utf-8", newline="") as stream:
-        rows = [row for row in csv.DictReader(stream) if row["kind"] == "client"]
-    sequences = nuaa_vectors(pack, pad, rows)
+    sequences = embed_live(pack, pad)
     subjects = {subject for subject, _ in sequences}
     frames = FusionRule().frames_min
     score, probe, reference = [], [], []
@@ -145,7 +82,8 @@ def main(pack_name: str, data_dir: Path, faces: Path, pad: Path) -> None:
     """Print the calibration tables of PACK_NAME."""
     pack = find_pack(pack_name, data_dir)
     nuaa = nuaa_scores(pack, pad)
-    lfw, refused = lfw_scores(pack, faces)
+    people, refused = embed(pack, face_pictures(faces, held_out_only=False))
+    lfw = references(people.values())
     rates = (*RATES, nuaa.rate_min)
     large = fit_tail(lfw, tail_share=LFW_TAIL_SHARE, seed=SEED, rates=rates)
     small = fit_tail(nuaa, tail_share=NUAA_TAIL_SHARE, seed=SEED, rates=(*rates, lfw.rate_min))

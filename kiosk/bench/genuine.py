@@ -12,7 +12,6 @@ hand, so that a new measurement is a reviewed change.
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,8 +19,8 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from kiosk.bench.calibrate import REFERENCE_FRAMES, nuaa_vectors
-from kiosk.bench.owner_calibration import embed
+from kiosk.bench.calibrate import REFERENCE_FRAMES
+from kiosk.bench.embeddings import embed, embed_live
 from kiosk.bench.sets import face_pictures, set_folder
 from kiosk.faces.vision.encoder import pooled
 from kiosk.faces.vision.prober import FusionRule
@@ -64,9 +63,7 @@ def lfw_genuine(pack: Pack, faces: Path) -> Genuine:
 
 def nuaa_genuine(pack: Pack, pad: Path) -> Genuine:
     """Compare probes of three frames with references of other sessions."""
-    with (pad / "sequences.csv").open(encoding="utf-8", newline="") as stream:
-        rows = [row for row in csv.DictReader(stream) if row["kind"] == "client"]
-    sequences = nuaa_vectors(pack, pad, rows)
+    sequences = embed_live(pack, pad)
     frames = FusionRule().frames_min
     score, subject = [], []
     for here, (person, vectors) in enumerate(sequences):

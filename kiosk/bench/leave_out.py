@@ -23,7 +23,7 @@ from kiosk.bench.calibrate import NUAA_TAIL_SHARE, SEED, nuaa_scores
 from kiosk.bench.sets import set_folder
 from kiosk.domain.identification import ImpostorTail, SearchPolicy, Thresholds, thresholds
 from kiosk.faces.vision.calibration import tails_without_owner
-from kiosk.faces.vision.tails import Scores, fit_beside
+from kiosk.faces.vision.tails import Scores, fit_beside, largest
 from models.manifest import find_pack
 
 
@@ -93,7 +93,7 @@ def tail_beside(scores: Scores, large: ImpostorTail, seed: int) -> ImpostorTail:
 def main(pack_name: str, data_dir: Path, pad: Path | None) -> int:
     """Leave out one webcam person after the other; exit 1 if a stranger passes with digits."""
     pack = find_pack(pack_name, data_dir)
-    large = max(tails_without_owner(pack), key=lambda tail: tail.comparisons)
+    large = largest(tails_without_owner(pack))
     found = leave_out(nuaa_scores(pack, set_folder(pad, "pad")), large)
     for one in found:
         click.echo(

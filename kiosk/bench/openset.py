@@ -10,13 +10,13 @@ Pure but for the seed; reads no files.
 
 from __future__ import annotations
 
-import enum
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kiosk.bench.ends import End
 from kiosk.bench.rates import interval95, upper95
 from kiosk.domain.identification import (
     DIGITS_SHARE,
@@ -29,8 +29,10 @@ from kiosk.domain.identification import (
     thresholds,
 )
 from kiosk.domain.ids import PersonId
+from kiosk.faces.eyes import CANDIDATES
 from kiosk.faces.gallery_tail import PEOPLE_MAX, PEOPLE_MIN, SEED, compare, tail_of
 from kiosk.faces.vision.encoder import pooled
+from kiosk.faces.vision.tails import largest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,17 +48,6 @@ PROBES_MAX = 5
 """Probes of one person."""
 
 BOOTSTRAP_ROUNDS = 400
-CANDIDATES = 8
-"""People on the candidate list, as the kiosk's eyes keep it (and whoever is claimed)."""
-
-
-class End(enum.Enum):
-    """How a session with step-up ends for whoever has their own digits and PIN."""
-
-    FACE = "face"
-    DIGITS = "digits"
-    PIN = "digits_and_pin"
-    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +59,7 @@ class Ended:
 
     def is_wrong(self, own: int | None) -> bool:
         """Say whether somebody else pays, with no PIN in the way."""
-        return self.end in {End.FACE, End.DIGITS} and self.place != own
+        return self.end.is_without_pin and self.place != own
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +271,7 @@ def _own_tail(
     alike = np.zeros((scores.subjects, scores.subjects), np.bool_)
     found = scores.score >= duplicate_threshold(SearchPolicy(), tails)
     alike[scores.probe[found], scores.reference[found]] = True
-    tail = tail_of(scores, alike, max(tails, key=lambda tail: tail.comparisons))
+    tail = tail_of(scores, alike, largest(tails))
     return () if tail is None else (tail,)
 
 

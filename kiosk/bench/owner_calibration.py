@@ -14,30 +14,20 @@ Nothing of a picture or embedding is kept.
 
 from __future__ import annotations
 
-import math
-import sys
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm import tqdm
 
-from kiosk.bench.calibrate import PICTURES_PER_PERSON, as_toml
+from kiosk.bench.calibrate import as_toml
+from kiosk.bench.embeddings import PICTURES_PER_PERSON, embed, references
 from kiosk.bench.sets import FacePicture, face_pictures
 from kiosk.bench.verification import Comparisons, compare_all
 from kiosk.domain.errors import BadInputError
-from kiosk.faces.camera.pictures import read_picture
-from kiosk.faces.camera.port import Frame
-from kiosk.faces.vision.encoder import pooled
-from kiosk.faces.vision.pipeline import Pipeline, PipelineLimits
-from kiosk.faces.vision.quality import QualityLimits
-from kiosk.faces.vision.tails import Scores, TailFit, fit_beside
+from kiosk.faces.vision.tails import TailFit, fit_beside, largest
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from kiosk.domain.identification import ImpostorTail
     from models.manifest import Pack
@@ -131,7 +121,7 @@ def measure(
         people=len(vectors),
         pictures=len(flat),
         refused=refused,
-        tail=fit_beside(_references(vectors), max(tails, key=lambda tail: tail.comparisons), seed),
+        tail=fit_beside(references(vectors), largest(tails), seed),
         compared=compare_all(flat, person, seed=seed) if several else None,
     )
 
@@ -145,33 +135,3 @@ def to_toml(pack: Pack, found: Calibration) -> str:
     head = f'[calibration]\npack = "{pack.id}"\nencoder_sha256 = "{pack.encoder.sha256}"\n\n'
     # The owner's people are those who pay there: their group, if they are one, is what counts.
     return head + as_toml(SOURCE, note, found.people, found.tail, mixed=False)
-
-
-def embed(
-    pack: Pack, pictures: list[FacePicture]
-) -> tuple[dict[str, list[NDArray[np.float32]]], int]:
-    """Return up to `PICTURES_PER_PERSON` embeddings a person, and how many passed no gate."""
-    people: defaultdict[str, list[NDArray[np.float32]]] = defaultdict(list)
-    refused = 0
-    limits = PipelineLimits(
-        quality=QualityLimits(face_width_share_max=math.inf, outside_share_max=math.inf)
-    )
-    with Pipeline(pack, limits=limits) as pipeline:
-        for number, picture in enumerate(tqdm(pictures, desc="calibrate", file=sys.stderr)):
-            if len(people.get(picture.identity, ())) >= PICTURES_PER_PERSON:
-                continue
-            image = read_picture(picture.file)
-            pipeline.wipe()
-            judgement = image is not None and pipeline.judge(Frame(image, number, 0))
-            if judgement and judgement.embedding is not None:
-                people[picture.identity].append(judgement.embedding)
-            else:
-                refused += 1
-    return dict(people), refused
-
-
-def _references(vectors: list[list[NDArray[np.float32]]]) -> Scores:
-    references = np.stack([pooled(own) for own in vectors])
-    probe, reference = np.triu_indices(len(vectors), 1)
-    score = (references @ references.T)[probe, reference].astype(np.float64)
-    return Scores(score, probe, reference, len(vectors))

@@ -82,6 +82,11 @@ def webcam_frames(folder: Path, *, held_out_only: bool) -> list[Path]:
     return [file for sequence in chosen for file in sorted(sequence.glob("*.jpg"))]
 
 
+def live_sequences(folder: Path) -> list[dict[str, str]]:
+    """Return the rows of NUAA's live sequences, in order."""
+    return [row for row in _rows(folder / "sequences.csv") if row["kind"] == "client"]
+
+
 def _rows(file: Path) -> Iterable[dict[str, str]]:
     try:
         with file.open(encoding="utf-8", newline="") as stream:

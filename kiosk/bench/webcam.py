@@ -16,7 +16,6 @@ It writes nothing and is deterministic; there is nothing to draw lots for.
 from __future__ import annotations
 
 import dataclasses
-import enum
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Self, cast
 
 from tqdm import tqdm
 
+from kiosk.bench.ends import End
 from kiosk.bench.liveness import Recording, recordings
 from kiosk.bench.sets import WEBCAM_HELD_OUT
 from kiosk.domain.identification import SearchPolicy, Thresholds, thresholds
@@ -70,15 +70,6 @@ PHONE = "4477009{:05}"
 """Invented numbers; the last four digits are the person's place in the set."""
 
 
-class Outcome(enum.Enum):
-    """How a session ended."""
-
-    FACE = "face"
-    DIGITS = "digits"
-    PIN = "digits_and_pin"
-    REFUSED = "refused"
-
-
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One session of one sequence.
@@ -88,7 +79,7 @@ class Attempt:
         subject: Whose.
         enrolled_from: Session of the template it was compared with; empty: several.
         claimed: Whose digits were typed; empty: none.
-        outcome: How it ended; PIN means that it is asked for, and typed by the owner alone.
+        outcome: How it ended.
         person: Who would be charged; empty: nobody.
         score: Of the person considered; None where nobody was.
     """
@@ -97,14 +88,14 @@ class Attempt:
     subject: str
     enrolled_from: str
     claimed: str
-    outcome: Outcome
+    outcome: End
     person: str
     score: float | None
 
     @property
     def is_wrong(self) -> bool:
         """Say whether somebody else is charged, and no PIN stands in the way."""
-        return self.outcome in {Outcome.FACE, Outcome.DIGITS} and self.person != self.subject
+        return self.outcome.is_without_pin and self.person != self.subject
 
 
 @dataclass(slots=True)
@@ -350,12 +341,12 @@ class _Session:
             session, _ = step(session, ev.FactsArrived(at_ms, FACTS))
         score = None if verdict is None else verdict.score
         if session.phase is Phase.PIN:
-            outcome = Outcome.PIN
+            outcome = End.PIN
         elif session.phase is Phase.CONFIRMING:
-            outcome = Outcome.DIGITS if Factor.DIGITS in session.asked else Outcome.FACE
+            outcome = End.DIGITS if Factor.DIGITS in session.asked else End.FACE
         else:
-            outcome = Outcome.REFUSED
-        named = session.person is not None and outcome is not Outcome.REFUSED
+            outcome = End.REFUSED
+        named = session.person is not None and outcome is not End.REFUSED
         return Attempt(
             sequence=self._probe.recording.folder.name,
             subject=self._probe.recording.subject,

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from kiosk.bench.ends import End
 from kiosk.bench.rates import interval95, upper95
-from kiosk.bench.webcam import AMOUNT, Outcome
+from kiosk.bench.webcam import AMOUNT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def report(found: Found, seed: int) -> dict[str, Any]:
     """Return the keys of the report; the seed has no part in it."""
     owners = Counter(one.outcome for one in found.owners)
-    without_pin = owners[Outcome.FACE] + owners[Outcome.DIGITS]
+    without_pin = owners[End.FACE] + owners[End.DIGITS]
     n = len(found.owners)
     return {
         "pack": found.pack,
@@ -40,7 +41,7 @@ def report(found: Found, seed: int) -> dict[str, Any]:
         "owners": {
             "n": n,
             "people": len({one.subject for one in found.owners}),
-            **{kind.value: _share(owners[kind], n) for kind in Outcome},
+            **{kind.value: _share(owners[kind], n) for kind in End},
             "without_pin": _share(without_pin, n),
             "wrong_person": sum(one.is_wrong for one in found.owners),
         },
@@ -86,9 +87,9 @@ def _impostors(attempts: Sequence[Attempt]) -> dict[str, Any]:
         "pairs": len(pairs),
         "charged_upper95_by_pairs": round(upper95(sum(pairs.values()), len(pairs)), 4),
         "asked_for_the_pin": sum(
-            one.outcome is Outcome.PIN and one.person != one.subject for one in attempts
+            one.outcome is End.PIN and one.person != one.subject for one in attempts
         ),
-        "refused": sum(one.outcome is Outcome.REFUSED for one in attempts),
+        "refused": sum(one.outcome is End.REFUSED for one in attempts),
         "paid_as_themselves": sum(
             bool(one.person) and one.person == one.subject for one in attempts
         ),

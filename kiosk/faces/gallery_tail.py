@@ -28,7 +28,7 @@ import numpy as np
 from kiosk.domain.errors import SmileTillError
 from kiosk.domain.identification import ImpostorTail, SearchPolicy
 from kiosk.faces.vault.errors import PersonUnknownError
-from kiosk.faces.vision.tails import Scores, fit_beside
+from kiosk.faces.vision.tails import Scores, fit_beside, largest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -146,7 +146,7 @@ class GalleryTails:
             if len(drawn.people) < PEOPLE_MIN:
                 self._keep(pack, _Known(None, drawn.changes))
                 return
-            large = max(self._calibration(pack), key=lambda tail: tail.comparisons)
+            large = largest(self._calibration(pack))
             scores = compare(drawn.vectors, stopping)
             if scores is not None:
                 tail = tail_of(scores, self._linked(drawn.people), large)

@@ -21,6 +21,8 @@ import numpy as np
 from kiosk.domain.identification import ImpostorTail
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
 RATES = (1e-1, 5e-2, 2e-2, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
@@ -81,6 +83,11 @@ class TailFit:
             self.rate_min,
             self.upper95,
         )
+
+
+def largest(tails: Iterable[ImpostorTail]) -> ImpostorTail:
+    """Return the tail of the set with the most comparisons, which says how others go on."""
+    return max(tails, key=lambda tail: tail.comparisons)
 
 
 def fit_tail(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kiosk.bench.openset import End, Ended, search_all
+from kiosk.bench.ends import End
+from kiosk.bench.openset import Ended, search_all
 from kiosk.domain.identification import ImpostorTail
 from tests.fakes.people import unit
 

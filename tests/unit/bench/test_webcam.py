@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
+from kiosk.bench.ends import End
 from kiosk.bench.liveness import Recording
 from kiosk.bench.rates import interval95
-from kiosk.bench.webcam import Outcome, Seen, play
+from kiosk.bench.webcam import Seen, play
 from kiosk.bench.webcam_report import in_words, plot, report
 from kiosk.domain.identification import ImpostorTail, SearchPolicy, thresholds
 from kiosk.faces.vision.judgement import FrameJudgement
@@ -85,7 +86,7 @@ def test_owners_are_counted_by_what_they_were_asked(seen_of):
     owners = told_of(seen)["owners"]
 
     assert (owners["n"], owners["people"]) == (8, 4)
-    assert [owners[kind.value]["n"] for kind in Outcome] == [2, 2, 2, 2]
+    assert [owners[kind.value]["n"] for kind in End] == [2, 2, 2, 2]
     assert owners["without_pin"]["share"] == 0.5
     assert owners["face"]["interval95"] == [
         pytest.approx(end, abs=1e-4) for end in interval95(2, 8)
