@@ -4,64 +4,29 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from kiosk.domain.evidence import CameraKind, PadVerdict
 from kiosk.domain.headturn import Side, TurnPlan
-from kiosk.domain.identification import Candidate, Decision, ImpostorTail, SearchPolicy
+from kiosk.domain.identification import Decision
 from kiosk.domain.ids import PersonId
 from kiosk.domain.lightcode import LightPlan, Tint
 from kiosk.domain.pad import Layer, LayerReport, LayerVerdict
 from kiosk.faces.camera.port import Frame
-from kiosk.faces.eyes import RECORDED, Eyes
+from kiosk.faces.eyes import RECORDED
 from kiosk.faces.paired_eyes import PairedEyes
 from kiosk.faces.terminal import RoomLooker
-from kiosk.faces.vision.detector import Face
-from kiosk.faces.vision.judgement import FrameJudgement
 from kiosk.faces.vision.pad.sight import CameraFacts
-from kiosk.faces.vision.quality import Quality
 from kiosk.link.protocol import CameraSpec
+from tests.fakes.judging import PICTURE, Pipeline, eyes_of
 
 ADA = PersonId("ada")
-GOOD = Quality(70.0, 0.0, 0.57, 0.0, 0.4, 120.0, 40.0)
-TAILS = (ImpostorTail("made", 0.3, -0.2, 0.06, 1000, 100, 1e-7, ((5e-2, 0.4), (1e-6, 0.7))),)
-PICTURE = np.zeros((240, 320, 3), np.uint8)
 ASKED = CameraFacts.of(CameraKind.SIMULATED, screen=True)
 EVERY_MS = 120
 
 
-class Pipeline:
-    """Judges each frame as good, of the track that the test says."""
-
-    track = 1
-
-    def judge(self, frame):
-        box = Face(100.0, 60.0, 80.0, 80.0, 0.9, np.full((5, 2), 100.0, np.float32))
-        return FrameJudgement(
-            index=0,
-            at_ms=frame.at_ms,
-            track=self.track,
-            reason=None,
-            face=box,
-            quality=GOOD,
-            pad_score=0.9,
-            embedding=np.array([1, 0, 0, 0], np.float32),
-        )
-
-    def wipe(self):
-        pass
-
-
 def eyes(pipeline, facts=ASKED, *, known=True):
-    gallery = SimpleNamespace(
-        search=lambda _pack, _probe, **_: [Candidate(ADA, 1.0)] if known else [],
-        size=lambda _pack: 1,
-    )
-    pack = SimpleNamespace(
-        id="made@1", name="made", thresholds={"pad_bona_fide_min": 0.3, "pad_attack_max": 0.1}
-    )
-    return Eyes(pack, pipeline, gallery, policy=SearchPolicy(), tails=TAILS, facts=facts)
+    return eyes_of("made@1", pipeline, *([ADA] if known else []), facts=facts)
 
 
 def watch(seeing, frames, since=0):
