@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk.domain.ids import PackId
+from kiosk.domain.ids import PackId, pack_name
 from kiosk.faces.pack_people import noted_people
 from models.store import choice_stamp, current_pack
 
@@ -30,16 +30,11 @@ class PacksHere:
     @property
     def name(self) -> str:
         """The pack that most of the people here are compared with, else the one in use."""
-        return name_of(next(iter(self.people))) if self.people else self.in_use
+        return pack_name(next(iter(self.people))) if self.people else self.in_use
 
     def count(self, name: str) -> int:
         """Return how many people are enrolled with a pack, of whatever version."""
-        return sum(count for pack, count in self.people.items() if name_of(pack) == name)
-
-
-def name_of(pack: PackId) -> str:
-    """Return a pack's name without its version."""
-    return pack.partition("@")[0]
+        return sum(count for pack, count in self.people.items() if pack_name(pack) == name)
 
 
 def packs_here(data_dir: Path) -> PacksHere:
@@ -51,5 +46,5 @@ def packs_here(data_dir: Path) -> PacksHere:
     people = noted_people(data_dir)
     chosen = choice_stamp(data_dir) is not None
     # As the faces process has it: the one that was chosen, else that of the people.
-    in_use = name_of(next(iter(people))) if people and not chosen else current_pack(data_dir)
+    in_use = pack_name(next(iter(people))) if people and not chosen else current_pack(data_dir)
     return PacksHere(people, in_use)

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from kiosk.commands.common import emit, json_option, there_data_option
-from kiosk.commands.packs_here import name_of, packs_here
+from kiosk.commands.packs_here import packs_here
 from kiosk.domain.errors import BadInputError
 from kiosk.domain.genuine import GenuineCurve
 from kiosk.domain.identification import (
@@ -23,6 +23,7 @@ from kiosk.domain.identification import (
     rate_with_digits,
     thresholds,
 )
+from kiosk.domain.ids import pack_name
 from kiosk.domain.stepup import Ask, StepUpPolicy
 from kiosk.faces.gallery_tail import PEOPLE_MIN
 from kiosk.faces.main import TRIAL_FILE, TRIAL_LOG, policy_of, policy_on_trial
@@ -161,8 +162,8 @@ def _pack_in_words(result: dict[str, Any], name: str) -> list[str]:
         f"  {count} {'person is' if count == 1 else 'people are'} enrolled with {pack}: "
         + (
             "another version of it"
-            if name_of(pack) == name
-            else f"smiletill policy show --pack {name_of(pack)}"
+            if pack_name(pack) == name
+            else f"smiletill policy show --pack {pack_name(pack)}"
         )
         for pack, count in others.items()
     ]

@@ -34,7 +34,7 @@ IdempotencyKey = NewType("IdempotencyKey", str)
 """Retry-safe name of one payment intent, stored before the first byte is sent."""
 
 PackId = NewType("PackId", str)
-"""Name and version of the model pack a template was made with."""
+"""Name and version of the model pack a template was made with, as in `starter@3`."""
 
 ORDER_ID_LENGTH_MAX = 35
 """Characters; the length of `InstructionIdentification` in the UK Open Banking VRP API."""
@@ -68,3 +68,8 @@ def reference_of(key: IdempotencyKey) -> str:
     """
     digest = hashlib.sha256(key.encode()).digest()
     return base64.b32encode(digest).decode()[:REFERENCE_LENGTH]
+
+
+def pack_name(pack: PackId) -> str:
+    """Return a pack's name without its version."""
+    return pack.partition("@")[0]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kiosk.domain.errors import BadInputError, SetupError
 from kiosk.domain.identification import ImpostorTail
-from kiosk.domain.ids import PackId
+from kiosk.domain.ids import PackId, pack_name
 from kiosk.faces.vision.calibration import impostor_tails
 from kiosk.faces.vision.pipeline import Pipeline, PipelineLimits
 from models.errors import PackError
@@ -163,7 +163,7 @@ class VisionRoom:
 
     def _find(self, pack: PackId) -> Pack:
         with _pack_errors():
-            found = find_pack(pack.partition("@")[0], self._data_dir)
+            found = find_pack(pack_name(pack), self._data_dir)
         if found.id != pack:
             raise SetupError(
                 "The installed model pack is of another version than the people enrolled with it.",
